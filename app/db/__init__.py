@@ -1,0 +1,1 @@
+"""Tables, sessions and one repository for each noun."""

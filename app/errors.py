@@ -1,0 +1,100 @@
+"""What can go wrong in the service, without HTTP: status codes live in the router layer.
+
+ServiceError(message)
+    UnknownUser(user_id)      UnknownItem(item_id)      UnknownEntity(entity_id)
+    UnknownRelation(relation_id)                        UnknownRelease(release_id)
+    NotInRelease(kind, id)    stored, but the active release has no vector for it
+    InvalidQuery(field, ...)  the request can be read but makes no sense
+    NoActiveRelease           ReleaseRefused(release_id, reason)
+    StorageUnavailable        the database is away
+"""
+
+from typing import Literal
+
+
+class ServiceError(Exception):
+    """The root of every error that a caller may cause or must be told about."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.message = message
+
+
+class UnknownUser(ServiceError):
+    """The user id was never seen."""
+
+    def __init__(self, user_id: str) -> None:
+        super().__init__(f"No user has the id {user_id!r}.")
+        self.user_id = user_id
+
+
+class UnknownItem(ServiceError):
+    """The item id was never seen."""
+
+    def __init__(self, item_id: str) -> None:
+        super().__init__(f"No item has the id {item_id!r}.")
+        self.item_id = item_id
+
+
+class UnknownEntity(ServiceError):
+    """The entity id was never seen."""
+
+    def __init__(self, entity_id: str) -> None:
+        super().__init__(f"No entity has the id {entity_id!r}.")
+        self.entity_id = entity_id
+
+
+class UnknownRelation(ServiceError):
+    """The relation id was never seen."""
+
+    def __init__(self, relation_id: str) -> None:
+        super().__init__(f"No relation has the id {relation_id!r}.")
+        self.relation_id = relation_id
+
+
+class UnknownRelease(ServiceError):
+    """No release directory has this id."""
+
+    def __init__(self, release_id: str) -> None:
+        super().__init__(f"No release has the id {release_id!r}.")
+        self.release_id = release_id
+
+
+class NotInRelease(ServiceError):
+    """Stored, but the active release was trained without it."""
+
+    def __init__(self, kind: Literal["user", "item", "entity", "relation"], external_id: str) -> None:
+        super().__init__(f"The active release has no vector for the {kind} {external_id!r}.")
+        self.kind = kind
+        self.external_id = external_id
+
+
+class InvalidQuery(ServiceError):
+    """The request can be read but makes no sense; `fields` are the parameters to change."""
+
+    def __init__(self, message: str, fields: tuple[str, ...]) -> None:
+        super().__init__(message)
+        self.fields = fields
+
+
+class NoActiveRelease(ServiceError):
+    """Nothing has been activated yet."""
+
+    def __init__(self) -> None:
+        super().__init__("No release is active: train one, then activate it.")
+
+
+class ReleaseRefused(ServiceError):
+    """A release failed its check; the one that was active goes on serving."""
+
+    def __init__(self, release_id: str, reason: str) -> None:
+        super().__init__(f"Release {release_id!r} was refused: {reason}")
+        self.release_id = release_id
+        self.reason = reason
+
+
+class StorageUnavailable(ServiceError):
+    """The database is away or too slow."""
+
+    def __init__(self) -> None:
+        super().__init__("The database cannot be reached.")

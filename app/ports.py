@@ -1,0 +1,217 @@
+"""What the services need from the outside world, as protocols, and the values that cross these borders.
+
+Nothing here knows torch, SQL, Redis or HTTP. Ids are opaque strings; scores are finite floats, higher is better,
+comparable within one answer only.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol
+
+Fact = tuple[str, str, str]
+"""One stored triple: head entity id, relation id, tail entity id."""
+
+Role = Literal["head", "relation", "tail"]
+
+
+@dataclass(frozen=True, slots=True)
+class ScoredItem:
+    """An item with the model's score for one user."""
+
+    item_id: str
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
+class PreferenceWeight:
+    """A preference (aligned with a relation) as the scorer weighed it for one (user, item) pair.
+
+    `weight` is what the scorer used: the attention (soft), or 1 for the induced preference and 0 elsewhere (hard).
+    `share` is |weight| over the sum of |weight|.
+    """
+
+    relation_id: str
+    weight: float
+    share: float
+
+
+@dataclass(frozen=True, slots=True)
+class Attribution:
+    """Why the model scored one item as it did for one user.
+
+    `preferences` are sorted by share, largest first, and hold every preference of the model.
+    `score_without_top` is the score when the first preference is masked and the rest are re-induced.
+    """
+
+    item_id: str
+    mode: Literal["hard", "soft"]
+    score: float
+    preferences: Sequence[PreferenceWeight]
+    score_without_top: float
+
+
+@dataclass(frozen=True, slots=True)
+class Tie:
+    """Stored facts that join a candidate item to one item of the user's history, through one relation.
+
+    Two facts share an entity ((history, r, e), (item, r, e), or both as tails), or one fact joins the two directly.
+    `fan` is the number of stored facts of that relation on the shared entity: small means specific. 1 for a direct fact.
+    """
+
+    item_id: str
+    history_item: str
+    relation_id: str
+    facts: tuple[Fact, ...]
+    fan: int
+    origin: Literal["stored", "accepted"] = "stored"
+
+
+@dataclass(frozen=True, slots=True)
+class CompletionQuery:
+    """Exactly two of head, relation and tail; the third is asked for."""
+
+    head: str | None
+    relation: str | None
+    tail: str | None
+
+    @property
+    def target(self) -> Role:
+        """The part that is missing."""
+        return "head" if self.head is None else "relation" if self.relation is None else "tail"
+
+
+@dataclass(frozen=True, slots=True)
+class ScoredCandidate:
+    """An entity or relation that may complete a query. `probability` is None where the release has no calibration."""
+
+    id: str
+    score: float
+    probability: float | None
+    type_ok: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ReleaseInfo:
+    """A release directory as read from its manifest: no weights are loaded for this."""
+
+    release_id: str
+    created_at: str
+    model: str
+    dataset: str
+    metrics: Mapping[str, Any]
+    counts: Mapping[str, int]
+    problem: str | None = None
+    extra: Mapping[str, Any] = field(default_factory=dict)
+
+
+class Recommender(Protocol):
+    """Top-N for users of the release. CPU-bound and synchronous: call it off the event loop."""
+
+    def knows_user(self, user_id: str) -> bool:
+        """Whether the user has a vector in this release."""
+        ...
+
+    def recommend(self, user_id: str, n: int, exclude: Collection[str] = ()) -> list[ScoredItem]:
+        """Give the best n items that are not excluded, best first, ties in vocabulary order; fewer if fewer remain.
+
+        Excluded ids that the release does not know are ignored. An item whose score is not finite is left out and logged.
+
+        Raises:
+            NotInRelease: the user has no vector.
+        """
+        ...
+
+
+class Explainer(Protocol):
+    """Attribution and the ranking of evidence for pairs of the release."""
+
+    def attribute(self, user_id: str, item_ids: Sequence[str]) -> list[Attribution]:
+        """Attribute each pair's score to preferences, in the order given.
+
+        Raises:
+            NotInRelease: the user or an item has no vector.
+        """
+        ...
+
+    def rank_ties(self, attribution: Attribution, ties: Sequence[Tie], limit: int) -> list[Tie]:
+        """Order ties by the weight of their relation, then by specificity; at most `limit`, one per history item."""
+        ...
+
+
+class Completer(Protocol):
+    """Knowledge-graph completion. CPU-bound and synchronous: call it off the event loop."""
+
+    def complete(
+        self, query: CompletionQuery, limit: int, exclude: Collection[str] = (), type_check: bool = True
+    ) -> list[ScoredCandidate]:
+        """Rank what may complete the query, best first, leaving out `exclude` (ids of the target kind).
+
+        With `type_check`, only candidates seen in that role of that relation during training (any relation seen
+        between such entities' roles, when the relation is asked for) are returned; without, `type_ok` tells.
+
+        Raises:
+            NotInRelease: a given entity or relation has no vector.
+        """
+        ...
+
+
+class LoadedRelease(Protocol):
+    """A release, checked as a whole and ready to answer."""
+
+    @property
+    def info(self) -> ReleaseInfo:
+        """What the manifest says."""
+        ...
+
+    @property
+    def recommender(self) -> Recommender:
+        """Top-N."""
+        ...
+
+    @property
+    def explainer(self) -> Explainer:
+        """Reasons."""
+        ...
+
+    @property
+    def completer(self) -> Completer:
+        """Missing facts."""
+        ...
+
+
+class ReleaseStore(Protocol):
+    """The folder of releases. Reading one is slow (seconds): call it off the event loop."""
+
+    def list(self) -> list[ReleaseInfo]:
+        """Every release directory, newest first; a broken one is listed with its `problem`."""
+        ...
+
+    def load(self, release_id: str) -> LoadedRelease:
+        """Load and check a release as a whole.
+
+        Raises:
+            UnknownRelease: there is no such directory.
+            ReleaseRefused: it is cut, altered, of another version, or its parts do not belong together.
+        """
+        ...
+
+
+class Cache(Protocol):
+    """Bytes by key, with a time to live. A miss, an outage and an altered value all read as None."""
+
+    async def get(self, key: str) -> bytes | None:
+        """Read a value that was stored under exactly this key."""
+        ...
+
+    async def set(self, key: str, value: bytes, ttl_seconds: int) -> None:
+        """Store a value; an outage is not an error."""
+        ...
+
+    async def close(self) -> None:
+        """Release connections."""
+        ...
+
+    @property
+    def available(self) -> bool:
+        """False while the cache is known to be away; answers then carry `degraded: ["cache"]`."""
+        ...

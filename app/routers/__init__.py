@@ -1,0 +1,1 @@
+"""HTTP: typed input, one service call, one conversion; one noun a file."""

@@ -1,0 +1,1 @@
+"""Use cases, on ports only; one noun a file."""

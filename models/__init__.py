@@ -1,0 +1,1 @@
+"""Parameters and scores: no loss, no loop, no web."""

@@ -1,0 +1,1 @@
+"""Why a pair got its score."""

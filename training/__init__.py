@@ -1,0 +1,1 @@
+"""The offline job: raw files to a release."""
