@@ -1,0 +1,52 @@
+"""One hash for what a data set says, whatever wrote its files.
+
+The digest runs over the tables in the order of `schema.TABLES`. Of each it takes the name, the number of rows and then,
+column by column, the name, the type and the cells in row order. Texts are length-prefixed (first all lengths of the
+column, then all bytes), so no two tables give the same bytes. Parquet's compression and encodings play no part.
+"""
+
+import hashlib
+from collections.abc import Mapping
+
+import numpy as np
+import polars as pl
+
+from training.data.schema import TABLES
+
+_CHUNK_ROWS = 1 << 17  # bounds the joined copy of a text column in memory
+_NULL_LENGTH = -1
+
+
+def content_hash(tables: Mapping[str, pl.DataFrame]) -> str:
+    """Give the SHA-256 of the tables' cells as 64 hexadecimal digits.
+
+    Time: about 0.2 s for a million rows. A cell, a row's place or a null that changes, changes the digest.
+    """
+    digest = hashlib.sha256()
+    for name, schema in TABLES.items():
+        table = tables[name]
+        digest.update(_prefixed(name) + table.height.to_bytes(8, "little"))
+        for column in schema.names():
+            digest.update(_prefixed(column) + _prefixed(str(table.schema[column])))
+            _add(digest, table[column])
+    return digest.hexdigest()
+
+
+def _prefixed(text: str) -> bytes:
+    encoded = text.encode("utf-8")
+    return len(encoded).to_bytes(8, "little") + encoded
+
+
+def _add(digest: "hashlib._Hash", column: pl.Series) -> None:
+    if column.dtype == pl.String:
+        lengths = column.str.len_bytes().cast(pl.Int64).fill_null(_NULL_LENGTH)
+        digest.update(_little_endian(lengths, "<i8"))
+        for start in range(0, len(column), _CHUNK_ROWS):
+            digest.update((column.slice(start, _CHUNK_ROWS).str.join("").item() or "").encode("utf-8"))
+        return
+    digest.update(_little_endian(column.is_null().cast(pl.UInt8), "<u1"))
+    digest.update(_little_endian(column.fill_null(0), "<f8" if column.dtype == pl.Float64 else "<i8"))
+
+
+def _little_endian(column: pl.Series, dtype: str) -> bytes:
+    return np.ascontiguousarray(column.to_numpy(), dtype=np.dtype(dtype)).tobytes()

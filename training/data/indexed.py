@@ -1,0 +1,72 @@
+"""A data set as dense rows: what training and evaluation compute on."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from models.vocabulary import Vocabulary
+from training.data.dataset import Dataset
+from training.data.schema import SPLITS
+
+UNALIGNED = -1
+
+
+@dataclass(frozen=True)
+class IndexedDataset:
+    """Vocabularies in the order of the tables, and everything else as rows of them.
+
+    Attributes:
+        interactions: split -> (n, 2) int64, user row and item row.
+        triples: split -> (n, 3) int64, head row, relation row, tail row (this order, whatever the source had).
+        alignment: (n_items,) int64, the entity row of each item, or -1.
+    """
+
+    name: str
+    content_hash: str
+    users: Vocabulary
+    items: Vocabulary
+    entities: Vocabulary
+    relations: Vocabulary
+    interactions: Mapping[str, NDArray[np.int64]]
+    triples: Mapping[str, NDArray[np.int64]]
+    alignment: NDArray[np.int64]
+
+    @classmethod
+    def of(cls, dataset: Dataset) -> Self:
+        """Number the ids of `dataset`; rows stay in the order of its tables."""
+        users, items = dataset.users["user_id"], dataset.items["item_id"]
+        entities, relations = dataset.entities["entity_id"], dataset.relations["relation_id"]
+        return cls(
+            name=dataset.name,
+            content_hash=dataset.manifest.content_hash,
+            users=Vocabulary(users),
+            items=Vocabulary(items),
+            entities=Vocabulary(entities),
+            relations=Vocabulary(relations),
+            interactions=_by_split(dataset.interactions, {"user_id": users, "item_id": items}),
+            triples=_by_split(dataset.triples, {"head": entities, "relation": relations, "tail": entities}),
+            alignment=_alignment(dataset.links, items, entities),
+        )
+
+
+def _rows(ids: pl.Series, vocabulary: pl.Series) -> NDArray[np.int64]:
+    """Give the place of each id in `vocabulary` as (n,) int64; `Dataset` made sure that each has one."""
+    places = pl.DataFrame({"id": vocabulary}).with_row_index("row")
+    joined = pl.DataFrame({"id": ids}).join(places, on="id", how="left", maintain_order="left")
+    return joined["row"].cast(pl.Int64).to_numpy()
+
+
+def _by_split(table: pl.DataFrame, vocabularies: Mapping[str, pl.Series]) -> dict[str, NDArray[np.int64]]:
+    columns = [_rows(table[column], vocabulary) for column, vocabulary in vocabularies.items()]
+    rows = np.ascontiguousarray(np.stack(columns, axis=1)) if table.height else np.empty((0, len(columns)), np.int64)
+    return {split: rows[(table["split"] == split).to_numpy()] for split in SPLITS}
+
+
+def _alignment(links: pl.DataFrame, items: pl.Series, entities: pl.Series) -> NDArray[np.int64]:
+    alignment = np.full(len(items), UNALIGNED, dtype=np.int64)
+    alignment[_rows(links["item_id"], items)] = _rows(links["entity_id"], entities)
+    return alignment

@@ -1,0 +1,76 @@
+"""The tables of the one data set format: columns, types, keys and references. See docs/reference/dataset-format.md."""
+
+from collections.abc import Mapping
+
+import polars as pl
+
+FORMAT_VERSION = 1
+SPLITS = ("train", "valid", "test")
+
+TABLES: Mapping[str, pl.Schema] = {
+    "users": pl.Schema({"user_id": pl.String}),
+    "items": pl.Schema({"item_id": pl.String, "title": pl.String}),
+    "entities": pl.Schema({"entity_id": pl.String, "label": pl.String}),
+    "relations": pl.Schema({"relation_id": pl.String, "label": pl.String}),
+    "links": pl.Schema({"item_id": pl.String, "entity_id": pl.String}),
+    "interactions": pl.Schema(
+        {"user_id": pl.String, "item_id": pl.String, "value": pl.Float64, "timestamp": pl.Int64, "split": pl.String}
+    ),
+    "triples": pl.Schema({"head": pl.String, "relation": pl.String, "tail": pl.String, "split": pl.String}),
+}
+
+NULLABLE = frozenset({"title", "label", "value", "timestamp"})
+
+KEYS: Mapping[str, tuple[str, ...]] = {
+    "users": ("user_id",),
+    "items": ("item_id",),
+    "entities": ("entity_id",),
+    "relations": ("relation_id",),
+    "links": ("item_id",),  # one entity for an item; many items may share it
+    "interactions": ("user_id", "item_id"),  # over all splits: a pair stands in one of them
+    "triples": ("head", "relation", "tail"),
+}
+
+REFERENCES: tuple[tuple[str, str, str, str], ...] = (
+    ("interactions", "user_id", "users", "user_id"),
+    ("interactions", "item_id", "items", "item_id"),
+    ("links", "item_id", "items", "item_id"),
+    ("links", "entity_id", "entities", "entity_id"),
+    ("triples", "head", "entities", "entity_id"),
+    ("triples", "tail", "entities", "entity_id"),
+    ("triples", "relation", "relations", "relation_id"),
+)
+
+
+def problem(tables: Mapping[str, pl.DataFrame]) -> str | None:
+    """Say what breaks the format in these tables, or None if nothing does."""
+    for name, schema in TABLES.items():
+        found = _table_problem(name, tables[name], schema)
+        if found:
+            return found
+    for table, column, target, key in REFERENCES:
+        stray = tables[table].join(tables[target], left_on=column, right_on=key, how="anti")
+        if stray.height:
+            return f"{table}.{column} holds {stray[column][0]!r}, which {target} does not list"
+    return None
+
+
+def _table_problem(name: str, table: pl.DataFrame, schema: pl.Schema) -> str | None:
+    if table.schema != schema:
+        return f"{name} has the columns {_spell(table.schema)}; expected {_spell(schema)}"
+    for column in schema.names():
+        if column not in NULLABLE and table[column].null_count():
+            return f"{name}.{column} has empty cells"
+        if column not in NULLABLE and (table[column] == "").any():
+            return f"{name}.{column} holds an empty text"
+    if "value" in schema and not table["value"].fill_null(0.0).is_finite().all():
+        return f"{name}.value holds a number that is not finite"
+    if "split" in schema and not table["split"].is_in(SPLITS).all():
+        return f"{name}.split holds something else than {', '.join(SPLITS)}"
+    if table.select(KEYS[name]).is_duplicated().any():
+        return f"{name} holds the same {', '.join(KEYS[name])} twice"
+    return None
+
+
+def _spell(schema: pl.Schema) -> str:
+    return ", ".join(f"{name} {dtype}" for name, dtype in schema.items())
