@@ -5,10 +5,13 @@ ServiceError(message)
     UnknownRelation(relation_id)                        UnknownRelease(release_id)
     NotInRelease(kind, id)    stored, but the active release has no vector for it
     InvalidQuery(field, ...)  the request can be read but makes no sense
-    NoActiveRelease           ReleaseRefused(release_id, reason)
-    StorageUnavailable        the database is away
+    NoActiveRelease(reason)   ReleaseRefused(release_id, reason)
+    StorageUnavailable        the database is away, too slow, or not migrated
+    Overloaded                more requests wait for scoring than the queue may hold
+    NotReady(missing)         the service cannot answer yet; what is missing, by name
 """
 
+from collections.abc import Mapping
 from typing import Literal
 
 
@@ -78,10 +81,10 @@ class InvalidQuery(ServiceError):
 
 
 class NoActiveRelease(ServiceError):
-    """Nothing has been activated yet."""
+    """Nothing has been activated yet, or what is active has not been loaded yet; `reason` says which."""
 
-    def __init__(self) -> None:
-        super().__init__("No release is active: train one, then activate it.")
+    def __init__(self, reason: str = "No release is active: train one, then activate it.") -> None:
+        super().__init__(reason)
 
 
 class ReleaseRefused(ServiceError):
@@ -94,7 +97,22 @@ class ReleaseRefused(ServiceError):
 
 
 class StorageUnavailable(ServiceError):
-    """The database is away or too slow."""
+    """The database is away, too slow, or has not been migrated."""
+
+    def __init__(self, reason: str = "The database cannot be reached.") -> None:
+        super().__init__(reason)
+
+
+class Overloaded(ServiceError):
+    """More requests wait for a scoring thread than the queue may hold."""
 
     def __init__(self) -> None:
-        super().__init__("The database cannot be reached.")
+        super().__init__("Too many requests wait to be scored.")
+
+
+class NotReady(ServiceError):
+    """The service cannot answer yet; `missing` maps each missing part to what is wrong with it."""
+
+    def __init__(self, missing: Mapping[str, str]) -> None:
+        super().__init__("Missing: " + "; ".join(f"{part}: {problem}" for part, problem in missing.items()) + ".")
+        self.missing = dict(missing)

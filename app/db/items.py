@@ -1,0 +1,41 @@
+"""The catalogue and its popularity."""
+
+from collections.abc import Collection
+
+from sqlalchemy import func, select
+
+from app.db.chunks import chunked
+from app.db.session import Database
+from app.db.tables import Interaction, Item
+from app.ports import ScoredItem
+
+
+class ItemRepository:
+    """Implements `app.stored.Items`."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def titles(self, item_ids: Collection[str]) -> dict[str, str | None]:
+        """Give the titles of stored items."""
+        found: dict[str, str | None] = {}
+        async with self._database.reading() as connection:
+            for chunk in chunked(item_ids):
+                statement = select(Item.item_id, Item.title).where(Item.item_id.in_(chunk))
+                found.update((row[0], row[1]) for row in await connection.execute(statement))
+        return found
+
+    async def most_popular(self, n: int) -> list[ScoredItem]:
+        """Count interactions for each item; items without any come last, so that a short history never empties it."""
+        counts = (
+            select(Interaction.item_id, func.count().label("n")).group_by(Interaction.item_id).subquery("counts")
+        )
+        count = func.coalesce(counts.c.n, 0)
+        statement = (
+            select(Item.item_id, count)
+            .outerjoin(counts, counts.c.item_id == Item.item_id)
+            .order_by(count.desc(), Item.item_id)
+            .limit(n)
+        )
+        async with self._database.reading() as connection:
+            return [ScoredItem(row[0], float(row[1])) for row in await connection.execute(statement)]

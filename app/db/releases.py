@@ -1,0 +1,65 @@
+"""Which release is active, for every process that shares the database."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import select, update
+from sqlalchemy.exc import IntegrityError
+
+from app.db.session import Database
+from app.db.tables import Release
+from app.db.upsert import upsert
+from app.stored import ReleaseRow
+
+_ATTEMPTS = 5
+
+
+class ReleaseRepository:
+    """Implements `app.stored.ReleaseRows`."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def active(self) -> str | None:
+        """Give the id of the active release."""
+        async with self._database.reading() as connection:
+            statement = select(Release.release_id).where(Release.is_active)
+            return (await connection.execute(statement)).scalar_one_or_none()
+
+    async def activate(self, release_id: str) -> None:
+        """Make a release the only active one; of two at the same moment, the later commit wins."""
+        for attempt in range(_ATTEMPTS):
+            try:
+                await self._activate_once(release_id)
+            except IntegrityError:
+                # Another process activated between our two statements on PostgreSQL: see its row, then try again.
+                if attempt == _ATTEMPTS - 1:
+                    raise
+            else:
+                return
+
+    async def _activate_once(self, release_id: str) -> None:
+        row = {"release_id": release_id, "activated_at": datetime.now(UTC), "is_active": True, "problem": None}
+        async with self._database.writing() as connection:
+            await connection.execute(
+                update(Release).where(Release.is_active, Release.release_id != release_id).values(is_active=False)
+            )
+            await connection.execute(self._upsert(row))
+
+    async def refuse(self, release_id: str, problem: str) -> None:
+        """Note why a release was refused."""
+        async with self._database.writing() as connection:
+            await connection.execute(self._upsert({"release_id": release_id, "problem": problem}))
+
+    async def list(self) -> list[ReleaseRow]:
+        """Give all rows, by id."""
+        statement = select(
+            Release.release_id, Release.activated_at, Release.is_active, Release.problem
+        ).order_by(Release.release_id)
+        async with self._database.reading() as connection:
+            return [ReleaseRow(*row) for row in await connection.execute(statement)]
+
+    def _upsert(self, row: dict[str, Any]) -> Any:
+        statement = upsert(self._database.dialect, Release).values(row)
+        changed = {name: statement.excluded[name] for name in row if name != "release_id"}
+        return statement.on_conflict_do_update(index_elements=[Release.release_id], set_=changed)

@@ -1,0 +1,113 @@
+"""One engine per process, and short connections: taken for a query or a write, returned before any scoring.
+
+SQLite runs in WAL mode with foreign keys on. Writes begin with BEGIN IMMEDIATE: they wait for each other up to the
+busy timeout, where a deferred transaction that turns into a write would fail at once.
+"""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from sqlalchemy import Connection, event, make_url
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, ProgrammingError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+
+from app.errors import StorageUnavailable
+
+_log = logging.getLogger(__name__)
+_WRITE = "ktup_write"
+_SQLITE_BUSY_MS = 10_000
+_UNDEFINED_TABLE = "42P01"
+
+
+class Database:
+    """The engine of this process, with its two kinds of connections."""
+
+    def __init__(self, url: str, pool_size: int = 5, timeout_seconds: float = 2.0) -> None:
+        self.engine = create_engine(url, pool_size, timeout_seconds)
+        self._writer = self.engine.execution_options(**{_WRITE: True})
+
+    @property
+    def dialect(self) -> str:
+        """`sqlite` or `postgresql`."""
+        return self.engine.dialect.name
+
+    @asynccontextmanager
+    async def reading(self) -> AsyncIterator[AsyncConnection]:
+        """Lend a connection for queries.
+
+        Raises:
+            StorageUnavailable: away, too slow, no connection came free in time, or not migrated.
+        """
+        with _translated():
+            async with self.engine.connect() as connection:
+                yield connection
+
+    @asynccontextmanager
+    async def writing(self) -> AsyncIterator[AsyncConnection]:
+        """Lend a connection within one transaction: committed at the end, rolled back on any error.
+
+        Raises:
+            StorageUnavailable: as `reading`.
+        """
+        with _translated():
+            async with self._writer.begin() as connection:
+                yield connection
+
+    async def close(self) -> None:
+        """Close every connection."""
+        await self.engine.dispose()
+
+
+def create_engine(url: str, pool_size: int = 5, timeout_seconds: float = 2.0) -> AsyncEngine:
+    """Make an engine for SQLite (aiosqlite) or PostgreSQL (asyncpg) with our rules for connections."""
+    options: dict[str, Any] = {"pool_size": pool_size, "max_overflow": 0, "pool_timeout": timeout_seconds}
+    if make_url(url).get_backend_name() == "sqlite":
+        engine = create_async_engine(url, connect_args={"timeout": _SQLITE_BUSY_MS / 1000}, **options)
+        event.listen(engine.sync_engine, "connect", _set_up_sqlite)
+        event.listen(engine.sync_engine, "begin", _begin_sqlite)
+        return engine
+    return create_async_engine(url, pool_pre_ping=True, connect_args={"timeout": timeout_seconds}, **options)
+
+
+def _set_up_sqlite(connection: Any, _record: Any) -> None:
+    # Without an isolation level the driver begins nothing by itself: `_begin_sqlite` chooses.
+    connection.isolation_level = None
+    cursor = connection.cursor()
+    for pragma in (f"busy_timeout={_SQLITE_BUSY_MS}", "journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON"):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    write = connection.get_execution_options().get(_WRITE)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
+
+
+class _translated:
+    """Turn the drivers' many ways to say "away" into StorageUnavailable; other errors pass."""
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, _kind: Any, error: BaseException | None, _trace: Any) -> None:
+        if error is not None and _is_unavailable(error):
+            _log.warning("the database cannot be used", extra={"error": _first_line(error)})
+            raise StorageUnavailable from error
+
+
+def _is_unavailable(error: BaseException) -> bool:
+    if isinstance(error, ProgrammingError):
+        return getattr(error.orig, "sqlstate", None) == _UNDEFINED_TABLE
+    if isinstance(error, DBAPIError):
+        return isinstance(error, (OperationalError, InterfaceError)) or error.connection_invalidated
+    return isinstance(error, (PoolTimeout, OSError, asyncio.TimeoutError))
+
+
+def _first_line(error: BaseException) -> str:
+    """Name the error without its statement and parameters, which may hold people's ids."""
+    cause = error.orig if isinstance(error, DBAPIError) else error
+    return f"{type(cause).__name__}: {str(cause).partition(chr(10))[0][:200]}"

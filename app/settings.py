@@ -1,0 +1,103 @@
+"""Environment variables to one frozen `Settings`; every mistake is told by the name of its variable.
+
+SettingsError(problems)    each problem is one line: `KTUP_PORT: …`
+"""
+
+import difflib
+import os
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+PREFIX = "KTUP_"
+_DRIVERS = {
+    "sqlite": "sqlite+aiosqlite",
+    "sqlite+aiosqlite": "sqlite+aiosqlite",
+    "postgres": "postgresql+asyncpg",
+    "postgresql": "postgresql+asyncpg",
+    "postgresql+asyncpg": "postgresql+asyncpg",
+}
+
+
+class SettingsError(Exception):
+    """The environment cannot be used; `problems` has one line for each variable."""
+
+    def __init__(self, problems: list[str]) -> None:
+        super().__init__("\n".join(problems))
+        self.problems = problems
+
+
+class Settings(BaseSettings):
+    """What an operator can set. URLs are secrets: they may hold passwords, so no repr or log shows them."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="forbid", env_ignore_empty=True)
+
+    database_url: SecretStr = Field(
+        SecretStr("sqlite+aiosqlite:///var/ktup.db"), description="SQLite file or PostgreSQL, as an SQLAlchemy URL."
+    )
+    database_pool_size: int = Field(5, ge=1, le=100, description="Connections that this process may hold.")
+    database_timeout_seconds: float = Field(
+        2.0, gt=0, le=60, description="Longest wait for a free connection, or for a new one, before a 503."
+    )
+    redis_url: SecretStr | None = Field(None, description="Redis or Valkey; without it, the cache is in process.")
+    cache_ttl_seconds: int = Field(300, ge=1, le=86_400, description="How long a computed answer may be served.")
+    cache_timeout_ms: int = Field(200, ge=1, le=1_000, description="Longest wait for one call to Redis.")
+    cache_retry_seconds: float = Field(3.0, gt=0, le=60, description="Pause before Redis is asked again after a failure.")
+    cache_max_bytes: int = Field(64 * 2**20, ge=2**16, description="Memory for the in-process cache.")
+    releases_dir: Path = Field(Path("var/releases"), description="The folder that holds one directory a release.")
+    release_poll_seconds: float = Field(
+        3.0, gt=0, le=3_600, description="How often a process asks the database which release is active."
+    )
+    scoring_threads: int = Field(2, ge=1, le=64, description="Threads that score at the same time.")
+    scoring_queue: int = Field(256, ge=0, description="Requests that may wait for a scoring thread before a 503.")
+    host: str = Field("127.0.0.1", min_length=1, description="Address to listen on.")
+    port: int = Field(8000, ge=1, le=65_535, description="Port to listen on.")
+    workers: int = Field(1, ge=1, le=64, description="Server processes; each loads the release.")
+    shutdown_seconds: int = Field(20, ge=1, le=600, description="Time that requests in flight get to finish.")
+    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least severe level logged.")
+
+    @field_validator("database_url")
+    @classmethod
+    def _check_database_url(cls, url: SecretStr) -> SecretStr:
+        scheme, separator, rest = url.get_secret_value().partition("://")
+        if not separator or scheme not in _DRIVERS:
+            raise ValueError("expected sqlite+aiosqlite:///FILE or postgresql+asyncpg://USER:PASSWORD@HOST/NAME")
+        if scheme.startswith("sqlite") and (not rest.strip("/") or ":memory:" in rest):
+            raise ValueError("expected the path of a file: an in-memory SQLite database cannot be shared")
+        return SecretStr(f"{_DRIVERS[scheme]}://{rest}")
+
+    @field_validator("redis_url")
+    @classmethod
+    def _check_redis_url(cls, url: SecretStr | None) -> SecretStr | None:
+        if url is not None and not url.get_secret_value().startswith(("redis://", "rediss://", "unix://")):
+            raise ValueError("expected redis://HOST:PORT/DB, rediss://… or unix://PATH")
+        return url
+
+
+def load_settings() -> Settings:
+    """Read the environment.
+
+    Raises:
+        SettingsError: a value cannot be used, or a variable with our prefix is not known (a typing mistake).
+    """
+    problems = _unknown_variables()
+    try:
+        settings = Settings()
+    except ValidationError as error:
+        problems += [f"{PREFIX}{'.'.join(map(str, e['loc'])).upper()}: {e['msg']}" for e in error.errors()]
+    if problems:
+        raise SettingsError(problems)
+    return settings
+
+
+def _unknown_variables() -> list[str]:
+    """Name each KTUP_… variable that no setting reads: it is ignored otherwise, and nobody is told."""
+    known = [f"{PREFIX}{name}".upper() for name in Settings.model_fields]
+    problems = []
+    for name in sorted(os.environ):
+        if name.upper().startswith(PREFIX) and name.upper() not in known:
+            close = difflib.get_close_matches(name.upper(), known, n=1)
+            problems.append(f"{name}: no such setting" + (f"; did you mean {close[0]}?" if close else ""))
+    return problems
