@@ -3,6 +3,11 @@
 from typing import Self
 
 from pydantic import BaseModel, ConfigDict, model_validator
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+_SHOWN_RELATIONS = 25
 
 
 class _Frozen(BaseModel):
@@ -76,3 +81,74 @@ class ImportReport(_Frozen):
     alignment: Alignment
     overlaps: tuple[Overlap, ...] = ()
     warnings: tuple[str, ...] = ()
+
+    def render(self, console: Console) -> None:
+        """Print the report as tables; what a file says is never read as markup."""
+        console.print(_files_table(self.files))
+        console.print(_counts_table(self))
+        console.print(_relations_table(self.relations))
+        a = self.alignment
+        share = f"{_percent(a.interactions_on_aligned_items, a.interactions)} of the interactions"
+        console.print(
+            f"Alignment: {a.aligned_items:,} of {a.items:,} items ({_percent(a.aligned_items, a.items)}, {share}) "
+            f"stand for {a.linked_entities:,} entities; {a.items_sharing_an_entity:,} items share theirs with another item."
+        )
+        for overlap in self.overlaps:
+            kept, removed = overlap.kept_in, overlap.removed_from
+            console.print(
+                f"Overlap: {overlap.rows:,} {overlap.table} of {removed} stood in {kept}, too; they stay there."
+            )
+        for warning in self.warnings:
+            console.print(Text(f"Warning: {warning}", style="yellow"))
+
+
+def _files_table(files: tuple[FileReport, ...]) -> Table:
+    table = Table(title="Files", title_justify="left")
+    for column in ("file", "encoding"):
+        table.add_column(column)
+    for column in ("rows read", "kept", "dropped"):
+        table.add_column(column, justify="right")
+    table.add_column("why (first lines)")
+    for file in files:
+        encoding = file.encoding
+        if file.not_utf8_from_byte is not None:
+            encoding += f" (not UTF-8 from byte {file.not_utf8_from_byte:,})"
+        counts = (file.rows_read, file.rows_kept, file.rows_read - file.rows_kept)
+        reasons = "\n".join(_reason(drop) for drop in file.dropped)
+        table.add_row(Text(file.name), encoding, *(f"{count:,}" for count in counts), Text(reasons))
+    return table
+
+
+def _reason(drop: Drop) -> str:
+    lines = ", ".join(map(str, drop.first_lines)) + (", …" if drop.rows > len(drop.first_lines) else "")
+    return f"{drop.rows:,} {'malformed: ' if drop.malformed else ''}{drop.reason} ({lines})"
+
+
+def _counts_table(report: ImportReport) -> Table:
+    table = Table(title="Data set", title_justify="left")
+    table.add_column("table")
+    for column in ("rows", "train", "valid", "test"):
+        table.add_column(column, justify="right")
+    for name, rows in report.tables.items():
+        parts = report.splits.get(name, {}).values()
+        table.add_row(name, f"{rows:,}", *(f"{part:,}" for part in parts))
+    return table
+
+
+def _relations_table(relations: tuple[RelationCount, ...]) -> Table:
+    total = sum(relation.triples for relation in relations)
+    title = "Triples by relation"
+    if len(relations) > _SHOWN_RELATIONS:
+        title += f" (the first {_SHOWN_RELATIONS} of {len(relations):,})"
+    table = Table(title=title, title_justify="left")
+    table.add_column("relation")
+    table.add_column("triples", justify="right")
+    table.add_column("share", justify="right")
+    for relation in relations[:_SHOWN_RELATIONS]:
+        name = Text(relation.label or relation.relation_id)
+        table.add_row(name, f"{relation.triples:,}", _percent(relation.triples, total))
+    return table
+
+
+def _percent(part: int, whole: int) -> str:
+    return f"{part / whole:.1%}" if whole else "-"

@@ -1,0 +1,139 @@
+"""The book of an import: which rows of which file were kept, and why the others were not."""
+
+import io
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import polars as pl
+
+from training.data.errors import TooManyBadRows
+from training.data.report import Drop, FileReport
+
+FILE = "_file"  # where a row came from: the place of its file in the ledger ...
+LINE = "_line"  # ... and the line it starts on, counted from 1
+ORIGIN = (FILE, LINE)
+
+_FIRST_LINES = 5
+_SHOWN_CHARACTERS = 80
+
+
+@dataclass(frozen=True)
+class SourceText:
+    """A decoded source file. `not_utf8_from_byte` is set where a declared encoding had to step in."""
+
+    path: Path
+    name: str
+    text: str
+    encoding: str
+    not_utf8_from_byte: int | None = None
+
+    def line(self, number: int) -> str:
+        """Show one line, cut short, the way it goes into a message."""
+        lines = io.StringIO(self.text, newline=None)
+        line = next((text for place, text in enumerate(lines, start=1) if place == number), "").rstrip("\n")
+        return repr(line if len(line) <= _SHOWN_CHARACTERS else line[:_SHOWN_CHARACTERS] + "…")
+
+
+@dataclass
+class _Bad:
+    line: int
+    expected: str
+
+
+@dataclass
+class _Entry:
+    source: SourceText
+    rows_read: int
+    blank_lines: int
+    rows_kept: int = 0
+    dropped: dict[tuple[str, bool], tuple[int, list[int]]] = field(default_factory=dict)
+    first_bad: _Bad | None = None
+
+
+class Ledger:
+    """Accounts for every row; `reports` fails if a row is neither kept nor dropped."""
+
+    def __init__(self, max_bad_share: float = 0.01) -> None:
+        """Allow this share of malformed rows in each file."""
+        self.max_bad_share = max_bad_share
+        self.warnings: list[str] = []
+        self._entries: list[_Entry] = []
+
+    def open(self, source: SourceText, rows_read: int, blank_lines: int) -> int:
+        """Enter a file; the number given back marks its rows in the column `_file`."""
+        self._entries.append(_Entry(source, rows_read, blank_lines))
+        return len(self._entries) - 1
+
+    def keep(self, rows: pl.DataFrame) -> None:
+        """Enter rows that are part of the data set."""
+        for file, lines in _by_file(rows):
+            self._entries[file].rows_kept += len(lines)
+
+    def drop(self, rows: pl.DataFrame, reason: str) -> None:
+        """Enter rows that are well formed, but not wanted."""
+        self._enter(rows, reason, malformed=False)
+
+    def reject(self, rows: pl.DataFrame, reason: str, expected: str) -> None:
+        """Enter rows that are not what the format says; `expected` finishes "expected ..."."""
+        self._enter(rows, reason, malformed=True)
+        for file, lines in _by_file(rows):
+            entry, first = self._entries[file], lines[0]
+            if entry.first_bad is None or first < entry.first_bad.line:
+                entry.first_bad = _Bad(first, expected)
+
+    def check(self) -> None:
+        """Stop the import where too many rows of a file that was read so far are malformed.
+
+        Raises:
+            TooManyBadRows: names the file, its first bad line and what was expected there.
+        """
+        for entry in self._entries:
+            bad = sum(rows for (_, malformed), (rows, _) in entry.dropped.items() if malformed)
+            if entry.first_bad and bad > self.max_bad_share * entry.rows_read:
+                line, expected = entry.first_bad.line, entry.first_bad.expected
+                path, found, rows = entry.source.path, entry.source.line(line), entry.rows_read
+                raise TooManyBadRows(path, line, expected, found, bad, rows, self.max_bad_share)
+
+    def source(self, file: int) -> SourceText:
+        """Give the text behind a file number."""
+        return self._entries[file].source
+
+    def reports(self) -> tuple[FileReport, ...]:
+        """Close the book: one report a file, in the order in which they were read."""
+        return tuple(self._report(entry) for entry in self._entries)
+
+    def _enter(self, rows: pl.DataFrame, reason: str, *, malformed: bool) -> None:
+        for file, lines in _by_file(rows):
+            dropped = self._entries[file].dropped
+            count, first = dropped.get((reason, malformed), (0, []))
+            dropped[reason, malformed] = (count + len(lines), sorted([*first, *lines[:_FIRST_LINES]])[:_FIRST_LINES])
+
+    def _report(self, entry: _Entry) -> FileReport:
+        drops = (
+            Drop(reason=reason, rows=rows, first_lines=tuple(lines), malformed=malformed)
+            for (reason, malformed), (rows, lines) in entry.dropped.items()
+        )
+        return FileReport(
+            name=entry.source.name,
+            encoding=entry.source.encoding,
+            not_utf8_from_byte=entry.source.not_utf8_from_byte,
+            rows_read=entry.rows_read,
+            rows_kept=entry.rows_kept,
+            blank_lines=entry.blank_lines,
+            dropped=tuple(drops),
+        )
+
+
+def sift(rows: pl.DataFrame, good: pl.Expr, ledger: Ledger, reason: str, expected: str) -> pl.DataFrame:
+    """Keep the rows that are good (null is not good); reject the others in the ledger."""
+    mask = rows.select(good.fill_null(False).alias("good"))["good"]
+    if not mask.all():
+        ledger.reject(rows.filter(~mask), reason, expected)
+        rows = rows.filter(mask)
+    return rows
+
+
+def _by_file(rows: pl.DataFrame) -> Iterator[tuple[int, list[int]]]:
+    for key, group in rows.select(ORIGIN).group_by(FILE, maintain_order=True):
+        yield int(str(key[0])), group[LINE].sort().to_list()

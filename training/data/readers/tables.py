@@ -1,0 +1,151 @@
+"""Plain tables: a directory of CSV (RFC 4180) or TSV (no quoting) files with a header each."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import polars as pl
+
+from training.data.errors import BadOption, MalformedFile, MissingFile
+from training.data.ledger import ORIGIN, Ledger, sift
+from training.data.readers.base import RawTables, ReadOptions, enter, first_labels, parse_value, require_ids
+from training.data.readers.sheet import Sheet, parse_csv, parse_plain
+from training.data.readers.text import read_text
+from training.data.schema import NULLABLE, SPLITS, TABLES
+
+LAYOUT = """\
+interactions.csv   user_id,item_id[,value][,timestamp][,split]
+triples.csv        head,relation,tail[,split]
+links.csv          item_id,entity_id
+If you have them:  users.csv (user_id), items.csv (item_id[,title]),
+entities.csv (entity_id[,label]), relations.csv (relation_id[,label];
+the triples may then use no other relation).
+Each may be a .tsv instead: tabs, no quoting. Columns are found by name;
+`rating` is read as `value`; timestamps are seconds since 1970, UTC."""
+
+_ALIASES = {"rating": "value"}
+_EARLIEST, _LATEST = -62_135_596_800, 253_402_300_799  # years 1 to 9999: milliseconds fall outside
+
+
+class TablesReader:
+    """Reads plain tables by their headers; interactions, triples and links must be there."""
+
+    name = "tables"
+    layout = LAYOUT
+
+    def read(self, source: Path, options: ReadOptions, ledger: Ledger) -> RawTables:
+        """Read what is declared first, then what names it; see `Reader.read`."""
+        files = _Files(source, options, ledger)
+        declared = {name: files.declared(name) for name in ("users", "items", "entities", "relations")}
+        interactions = files.interactions()
+        triples = files.triples(declared["relations"])
+        links = files.links()
+        known = {name: TABLES[name].to_frame() if rows is None else rows for name, rows in declared.items()}
+        return RawTables(
+            source_format=self.name,
+            declared=known,
+            interactions=interactions,
+            triples=triples,
+            links=links,
+            relations_are_declared=declared["relations"] is not None,
+            warnings=files.warnings,
+        )
+
+
+class _Files:
+    """The files of one source directory."""
+
+    def __init__(self, source: Path, options: ReadOptions, ledger: Ledger) -> None:
+        self._source, self._options, self._ledger = source, options, ledger
+        self.warnings: list[str] = []
+
+    def declared(self, name: str) -> pl.DataFrame | None:
+        """Read ids with their labels, each id once, or None where there is no such file."""
+        if self._find(name) is None:
+            return None
+        key, *labels = TABLES[name].names()
+        rows = require_ids(self._rows(name), (key,), self._ledger)
+        first = rows[key].is_first_distinct()
+        self._ledger.drop(rows.filter(~first), "repeated id")
+        self._ledger.keep(rows.filter(first))
+        self._ledger.check()
+        return first_labels(rows, key, labels[0]) if labels else rows.filter(first).select(key)
+
+    def interactions(self) -> pl.DataFrame:
+        """Read who met what; value and timestamp may be empty."""
+        rows = require_ids(self._rows("interactions"), ("user_id", "item_id"), self._ledger)
+        rows = parse_value(rows, "value", self._ledger)
+        rows = _parse_timestamp(rows, self._ledger)
+        return self._finish(rows)
+
+    def triples(self, relations: pl.DataFrame | None) -> pl.DataFrame:
+        """Read the facts; where relations are declared, others are refused."""
+        rows = require_ids(self._rows("triples"), ("head", "relation", "tail"), self._ledger)
+        if relations is not None:
+            known = pl.col("relation").is_in(relations["relation_id"].implode())
+            expected = "a relation that the relations file lists (wrong column order?)"
+            rows = sift(rows, known, self._ledger, "unknown relation", expected)
+        return self._finish(rows)
+
+    def links(self) -> pl.DataFrame:
+        """Read which item stands for which entity."""
+        rows = require_ids(self._rows("links"), ("item_id", "entity_id"), self._ledger)
+        self._ledger.check()
+        return rows
+
+    def _finish(self, rows: pl.DataFrame) -> pl.DataFrame:
+        if "split" in rows.columns:
+            expected = f"one of {', '.join(SPLITS)} as split"
+            rows = sift(rows, pl.col("split").is_in(SPLITS), self._ledger, "unknown split", expected)
+        self._ledger.check()
+        return rows
+
+    def _find(self, name: str) -> Path | None:
+        found = [path for path in (self._source / f"{name}.csv", self._source / f"{name}.tsv") if path.exists()]
+        if len(found) > 1:
+            raise BadOption(str(self._source), f"holds both {found[0].name} and {found[1].name}; keep one of them")
+        return found[0] if found else None
+
+    def _rows(self, name: str) -> pl.DataFrame:
+        needed = [column for column in TABLES[name].names() if not _is_optional(column)]
+        expected = f"a header with the columns {', '.join(needed)}"
+        path = self._find(name)
+        if path is None:
+            raise MissingFile(self._source / f"{name}.csv", f"it, or {name}.tsv, with {expected}")
+        self._options.progress(f"reading {path.name}")
+        source = read_text(path, path.name, encoding=self._options.encoding, expected=expected)
+        sheet = parse_csv(source.text, ",") if path.suffix == ".csv" else parse_plain(source.text, "\t")
+        columns = self._columns(path, sheet, needed, list(TABLES[name].names()), expected)
+        width = f"{len(sheet.columns)} columns ({', '.join(sheet.columns)})"
+        rows = enter(source, sheet, self._ledger, width)
+        return rows.select(*ORIGIN, *columns)
+
+    def _columns(
+        self, path: Path, sheet: Sheet, needed: Sequence[str], known: Sequence[str], expected: str
+    ) -> list[pl.Expr]:
+        """Match the header with the table's columns; a nullable one that is absent is empty throughout."""
+        named = {_ALIASES.get(column, column): column for column in reversed(sheet.columns)}
+        header = f"{', '.join(sheet.columns)!r}"
+        if len(named) < len(sheet.columns):
+            raise MalformedFile(path, sheet.header_line or 1, "a header that names each column once", header)
+        if any(column not in named for column in needed):
+            raise MalformedFile(path, sheet.header_line or 1, expected, header)
+        for column in sheet.columns:
+            if _ALIASES.get(column, column) not in known:
+                self.warnings.append(f"{path.name}: the column {column!r} is not used")
+        absent = [pl.lit("").alias(column) for column in known if column not in named and column in NULLABLE]
+        return [pl.col(named[column]).alias(column) for column in known if column in named] + absent
+
+
+def _is_optional(column: str) -> bool:
+    return column in NULLABLE or column == "split"
+
+
+def _parse_timestamp(rows: pl.DataFrame, ledger: Ledger) -> pl.DataFrame:
+    """Turn texts into whole seconds since 1970 (UTC); empty is null, a fraction of a second is cut off."""
+    text = pl.col("timestamp")
+    seconds = pl.coalesce(
+        text.cast(pl.Int64, strict=False), text.cast(pl.Float64, strict=False).floor().cast(pl.Int64, strict=False)
+    )
+    good = (text == "") | seconds.is_between(_EARLIEST, _LATEST)
+    rows = sift(rows, good, ledger, "timestamp is not epoch seconds", "seconds since 1970 (UTC) as timestamp")
+    return rows.with_columns(seconds)
