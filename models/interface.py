@@ -1,8 +1,23 @@
 """What a model promises. Scores are negated distances or inner products: higher is better, everywhere."""
 
+from dataclasses import dataclass
 from typing import Protocol
 
 from torch import Generator, Tensor
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """How many rows each vocabulary has, and which entity each item is.
+
+    `alignment` is (n_items,) int64: the entity's row, or -1 where the item has none. Empty where there are no items.
+    """
+
+    n_users: int
+    n_items: int
+    n_entities: int
+    n_relations: int
+    alignment: Tensor
 
 
 class ItemScorer(Protocol):
@@ -21,8 +36,17 @@ class ItemScorer(Protocol):
         """
         ...
 
-    def score_items(self, users: Tensor) -> Tensor:
-        """Score every item for (B,) users; returns (B, n_items). Equal to `score_pairs` within 1e-4."""
+    def score_items(
+        self, users: Tensor, candidates: Tensor | None = None, *, generator: Generator | None = None
+    ) -> Tensor:
+        """Score every item, or the (n,) candidates, for (B,) users; returns (B, n_items) or (B, n).
+
+        Equal to `score_pairs` within 1e-4; differentiable too, which is how shared negatives are scored.
+        """
+        ...
+
+    def constrain_(self) -> None:
+        """Bring the parameters back to where the model is defined (unit ball, unit normals), after a step."""
         ...
 
 
@@ -36,16 +60,20 @@ class TripleScorer(Protocol):
         """Score (B,) triples by the literal equation; differentiable; returns (B,)."""
         ...
 
-    def score_tails(self, heads: Tensor, relations: Tensor) -> Tensor:
-        """Score every entity as tail of (B,) queries; returns (B, n_entities)."""
+    def score_tails(self, heads: Tensor, relations: Tensor, candidates: Tensor | None = None) -> Tensor:
+        """Score every entity, or the (n,) candidates, as tails of (B,) queries; returns (B, n_entities) or (B, n)."""
         ...
 
-    def score_heads(self, relations: Tensor, tails: Tensor) -> Tensor:
-        """Score every entity as head of (B,) queries; returns (B, n_entities)."""
+    def score_heads(self, relations: Tensor, tails: Tensor, candidates: Tensor | None = None) -> Tensor:
+        """Score every entity, or the (n,) candidates, as heads of (B,) queries; returns (B, n_entities) or (B, n)."""
         ...
 
     def score_relations(self, heads: Tensor, tails: Tensor) -> Tensor:
         """Score every relation between (B,) pairs of entities; returns (B, n_relations)."""
+        ...
+
+    def constrain_(self) -> None:
+        """Bring the parameters back to where the model is defined, after a step."""
         ...
 
 

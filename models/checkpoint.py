@@ -1,0 +1,197 @@
+"""A trained model on disk: manifest.json, weights.safetensors and the four vocabularies; never a pickle.
+
+The manifest names the format, the model, its config and the hashes of every other file, so that weights, vocabularies
+and config move together or not at all. Loading checks all of it before anything is used.
+"""
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Generator, nn
+
+from models.interface import Sizes
+from models.registry import build, config_from, config_values
+from models.vocabulary import Vocabulary
+
+FORMAT_VERSION = 1
+MANIFEST, WEIGHTS = "manifest.json", "weights.safetensors"
+VOCABULARIES = ("users", "items", "entities", "relations")
+
+
+class CheckpointError(Exception):
+    """A checkpoint is missing, cut, altered or of another version; `reason` says which part and how."""
+
+    def __init__(self, path: Path, reason: str) -> None:
+        super().__init__(f"{path.name}: {reason}")
+        self.path = path
+        self.reason = reason
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A model with what its rows mean."""
+
+    model: Any
+    model_name: str
+    vocabularies: Mapping[str, Vocabulary]
+    manifest: Mapping[str, Any]
+
+
+def file_hash(path: Path) -> str:
+    """Give the SHA-256 of a file's bytes."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def write_checkpoint(
+    directory: Path,
+    model_name: str,
+    model: nn.Module,
+    vocabularies: Mapping[str, Vocabulary],
+    extra: Mapping[str, Any],
+) -> None:
+    """Write a checkpoint into a new directory: aside first, then renamed, so that it is there whole or not at all.
+
+    `extra` (JSON values) is kept in the manifest: dataset, training settings, metrics.
+
+    Raises:
+        CheckpointError: a weight is not finite; nothing is written.
+        FileExistsError: the directory is there already; nothing is ever overwritten.
+    """
+    weights = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
+    for name, tensor in weights.items():
+        if tensor.is_floating_point() and not bool(torch.isfinite(tensor).all()):
+            raise CheckpointError(directory, f"the weights {name!r} are not all finite")
+    with aside(directory) as temporary:
+        save_file(weights, temporary / WEIGHTS)
+        for name in VOCABULARIES:
+            vocabularies[name].save(temporary / f"{name}.json")
+        files = {path.name: file_hash(path) for path in sorted(temporary.iterdir())}
+        manifest = {
+            "format_version": FORMAT_VERSION,
+            "model": {"name": model_name, "config": config_values(model.config)},
+            "counts": {name: len(vocabularies[name]) for name in VOCABULARIES},
+            "vocabulary_hashes": {name: vocabularies[name].content_hash for name in VOCABULARIES},
+            "files": files,
+            **extra,
+        }
+        (temporary / MANIFEST).write_text(json.dumps(manifest, indent=2, ensure_ascii=False), encoding="utf-8")
+
+
+def read_manifest(directory: Path) -> dict[str, Any]:
+    """Read and check the manifest alone.
+
+    Raises:
+        CheckpointError: missing, no JSON, or of another format version.
+    """
+    path = directory / MANIFEST
+    if not path.is_file():
+        raise CheckpointError(directory, f"{MANIFEST} is missing")
+    try:
+        manifest = json.loads(path.read_text(encoding="utf-8"))
+        version = manifest["format_version"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise CheckpointError(directory, f"{MANIFEST} is not a checkpoint manifest: {error!r}") from error
+    if version != FORMAT_VERSION:
+        raise CheckpointError(directory, f"format version {version!r} is not {FORMAT_VERSION}")
+    return dict(manifest)
+
+
+def check_files(directory: Path, manifest: Mapping[str, Any]) -> None:
+    """Compare every file that the manifest lists with its hash.
+
+    Raises:
+        CheckpointError: one is missing, cut or altered.
+    """
+    for name, expected in manifest.get("files", {}).items():
+        path = directory / name
+        if Path(name).is_absolute() or ".." in Path(name).parts:
+            raise CheckpointError(directory, f"the manifest names a file outside of it: {name!r}")
+        if not path.is_file():
+            raise CheckpointError(directory, f"{name} is missing")
+        if file_hash(path) != expected:
+            raise CheckpointError(directory, f"{name} is cut or was altered: its hash differs from the manifest")
+
+
+def load_checkpoint(directory: Path, device: torch.device | str = "cpu") -> Checkpoint:
+    """Load a checkpoint as a whole onto a device, whichever device it was trained on.
+
+    Raises:
+        CheckpointError: anything in it is missing, altered, not finite, or does not belong together.
+    """
+    manifest = read_manifest(directory)
+    check_files(directory, manifest)
+    try:
+        vocabularies = {name: Vocabulary.load(directory / f"{name}.json") for name in VOCABULARIES}
+        named = manifest["model"]
+        config = config_from(named["name"], named["config"])
+        weights = load_file(directory / WEIGHTS)
+        hashes = manifest["vocabulary_hashes"]
+    except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
+        raise CheckpointError(directory, f"cannot be read: {error}") from error
+    for name, vocabulary in vocabularies.items():
+        if vocabulary.content_hash != hashes.get(name):
+            raise CheckpointError(directory, f"the vocabulary of {name} is not the one the weights were trained with")
+    n_users, n_items, n_entities, n_relations = (len(vocabularies[name]) for name in VOCABULARIES)
+    alignment = weights.get("alignment", torch.full((n_items,), -1))
+    sizes = Sizes(n_users, n_items, n_entities, n_relations, alignment)
+    model = build(named["name"], config, sizes, Generator())
+    _fill(directory, model, weights, sizes)
+    return Checkpoint(model.to(device).eval(), named["name"], vocabularies, manifest)
+
+
+def _fill(directory: Path, model: nn.Module, weights: dict[str, torch.Tensor], sizes: Sizes) -> None:
+    for name, tensor in model.state_dict().items():
+        if name not in weights:
+            raise CheckpointError(directory, f"the weights {name!r} are missing")
+        if weights[name].shape != tensor.shape:
+            found, expected = tuple(weights[name].shape), tuple(tensor.shape)
+            raise CheckpointError(directory, f"the weights {name!r} have shape {found}, not {expected}")
+        if weights[name].is_floating_point() and not bool(torch.isfinite(weights[name]).all()):
+            raise CheckpointError(directory, f"the weights {name!r} are not all finite")
+    if sizes.alignment.numel() and not -1 <= int(sizes.alignment.min()) <= int(sizes.alignment.max()) < max(
+        1, sizes.n_entities
+    ):
+        raise CheckpointError(directory, "the alignment names an entity that is not there")
+    model.load_state_dict(weights)
+
+
+class aside:  # noqa: N801 - used as a context manager, like contextlib's own
+    """Make a directory beside its final place; renamed there on success, removed on failure."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        self.temporary = directory.with_name(f".{directory.name}.{os.getpid()}.partial")
+
+    def __enter__(self) -> Path:
+        if self.directory.exists():
+            raise FileExistsError(f"{self.directory} exists; a written checkpoint or release is never overwritten")
+        shutil.rmtree(self.temporary, ignore_errors=True)
+        self.temporary.mkdir(parents=True)
+        return self.temporary
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is not None:
+            shutil.rmtree(self.temporary, ignore_errors=True)
+            return
+        for path in [*sorted(p for p in self.temporary.rglob("*") if p.is_file()), self.temporary]:
+            _sync(path)
+        self.temporary.rename(self.directory)
+        _sync(self.directory.parent)
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,61 @@
+"""TransH: each relation translates on a hyperplane of its own.
+
+    f(h, r, t) = | h_perp + r - t_perp |,   x_perp = x - (w_r . x) w_r,   |w_r| = 1
+
+Source: Wang et al., AAAI 2014; eqs. (2), (3) of Cao et al., WWW 2019. Scores are -f: higher is better.
+"""
+
+from dataclasses import dataclass
+
+from torch import Generator, Tensor, nn
+
+from models.geometry import Norm, keep_in_unit_ball_, keep_on_unit_sphere_, unit_rows
+from models.interface import Sizes
+from models.translation import FactSpace
+
+
+@dataclass(frozen=True)
+class TransHConfig:
+    """Settings of TransH."""
+
+    embedding_size: int = 100
+    norm: Norm = "l1"
+
+
+class TransH(nn.Module):
+    """Entities (n_entities, d), relations and relation normals (n_relations, d)."""
+
+    def __init__(self, config: TransHConfig, sizes: Sizes, generator: Generator) -> None:
+        super().__init__()
+        self.config = config
+        self.n_entities, self.n_relations = sizes.n_entities, sizes.n_relations
+        self.entities = nn.Parameter(unit_rows(self.n_entities, config.embedding_size, generator))
+        self.relations = nn.Parameter(unit_rows(self.n_relations, config.embedding_size, generator))
+        self.relation_normals = nn.Parameter(unit_rows(self.n_relations, config.embedding_size, generator))
+
+    @property
+    def facts(self) -> FactSpace:
+        """The equation over this model's tables."""
+        return FactSpace(self.entities, self.relations, self.relation_normals, self.config.norm)
+
+    def score_triples(self, heads: Tensor, relations: Tensor, tails: Tensor) -> Tensor:
+        """Score (B,) triples: -f(h, r, t); returns (B,)."""
+        return -self.facts.triple_distances(heads, relations, tails)
+
+    def score_tails(self, heads: Tensor, relations: Tensor, candidates: Tensor | None = None) -> Tensor:
+        """Score entities as tails of (B,) queries: all of them, or the (n,) candidates; returns (B, n)."""
+        return -self.facts.tail_distances(heads, relations, candidates)
+
+    def score_heads(self, relations: Tensor, tails: Tensor, candidates: Tensor | None = None) -> Tensor:
+        """Score entities as heads of (B,) queries: all of them, or the (n,) candidates; returns (B, n)."""
+        return -self.facts.head_distances(relations, tails, candidates)
+
+    def score_relations(self, heads: Tensor, tails: Tensor) -> Tensor:
+        """Score every relation between (B,) pairs; returns (B, n_relations)."""
+        return -self.facts.relation_distances(heads, tails)
+
+    def constrain_(self) -> None:
+        """Keep entities and relations inside the unit ball, normals at length 1; to be called after each step."""
+        keep_in_unit_ball_(self.entities.data)
+        keep_in_unit_ball_(self.relations.data)
+        keep_on_unit_sphere_(self.relation_normals.data)

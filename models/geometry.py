@@ -1,0 +1,84 @@
+"""Hyperplane projection and the two distances, on pairs and on whole grids.
+
+    x_perp = x - (w . x) w                         projection on the hyperplane with normal w
+    |x|_1 = sum |x_j|,   |x|_2^2 = sum x_j^2       the paper's L1, and squared L2
+
+`w` is used as it is: only where it has unit length is the first line a true projection (TransH, eq. (3) of
+Cao et al., WWW 2019). A mean of unit normals has not; every formula below stays exact for any w.
+"""
+
+from typing import Literal
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+Norm = Literal["l1", "l2"]
+"""L1, or squared L2 (named `l2` for short)."""
+
+GRID_ELEMENTS = 1 << 24
+"""Most numbers that one temporary of a literal grid may hold (64 MiB in float32)."""
+
+
+def rows_of(table: Tensor, rows: Tensor) -> Tensor:
+    """Gather (..., d) rows of an (n, d) table; IndexError outside 0..n-1, negative rows included."""
+    return functional.embedding(rows, table)
+
+
+def project(x: Tensor, normal: Tensor) -> Tensor:
+    """Project (..., d) vectors: x - (w . x) w."""
+    return x - (normal * x).sum(-1, keepdim=True) * normal
+
+
+def length(difference: Tensor, norm: Norm) -> Tensor:
+    """Measure (..., d) differences by L1 or squared L2; returns (...)."""
+    return difference.abs().sum(-1) if norm == "l1" else difference.square().sum(-1)
+
+
+def distances(targets: Tensor, points: Tensor, norm: Norm) -> Tensor:
+    """Measure every (B, d) target against every (n, d) point: |t - x|; returns (B, n), memory B x n."""
+    if norm == "l1":
+        return torch.cdist(targets, points, p=1.0)
+    squares = targets.square().sum(-1, keepdim=True) + points.square().sum(-1)
+    return torch.addmm(squares, targets, points.T, alpha=-2.0).clamp_min(0.0)
+
+
+def hyperplane_distances(targets: Tensor, normals: Tensor, points: Tensor, norm: Norm) -> Tensor:
+    """Measure every (B, d) target against every (n, d) point projected on that target's hyperplane.
+
+    |t - (x - (w . x) w)| for each row's own w of `normals` (B, d); returns (B, n).
+
+    With squared L2 this expands to |t|^2 + |x|^2 - 2 t.x + 2 (w.x)(w.t) - (2 - |w|^2) (w.x)^2: memory B x n.
+    L1 has no such expansion and walks through the points in pieces of at most GRID_ELEMENTS numbers.
+    """
+    if norm == "l2":
+        along = normals @ points.T
+        on_targets = (normals * targets).sum(-1, keepdim=True)
+        lengths = normals.square().sum(-1, keepdim=True)
+        squares = targets.square().sum(-1, keepdim=True) + points.square().sum(-1)
+        plain = torch.addmm(squares, targets, points.T, alpha=-2.0)
+        return (plain + along * (2.0 * on_targets - (2.0 - lengths) * along)).clamp_min(0.0)
+    size = max(1, GRID_ELEMENTS // max(1, targets.numel()))
+    pieces = [
+        length(targets.unsqueeze(1) - project(piece.unsqueeze(0), normals.unsqueeze(1)), norm)
+        for piece in torch.split(points, size)
+    ]
+    return torch.cat(pieces, dim=1)
+
+
+def keep_in_unit_ball_(table: Tensor) -> None:
+    """Shorten the rows of an (n, d) table that are longer than 1, in place."""
+    table.div_(table.norm(dim=-1, keepdim=True).clamp_min(1.0))
+
+
+def keep_on_unit_sphere_(table: Tensor) -> None:
+    """Give every row of an (n, d) table length 1, in place; a zero row stays zero."""
+    table.div_(table.norm(dim=-1, keepdim=True).clamp_min(1e-12))
+
+
+def unit_rows(n: int, d: int, generator: torch.Generator) -> Tensor:
+    """Draw (n, d) rows of length 1: Xavier uniform, then normalised, as in the paper's own code."""
+    bound = (6.0 / (n + d)) ** 0.5
+    table = torch.empty(n, d).uniform_(-bound, bound, generator=generator)
+    keep_on_unit_sphere_(table)
+    return table

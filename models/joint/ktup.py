@@ -1,0 +1,127 @@
+"""KTUP: TUP whose items borrow from their entities and whose preferences are the relations of the graph.
+
+    i^ = i + e where item i is entity e, else i                    (15)
+    p^ = p + r,  w^ = w_p + w_r, one preference for each relation  (16)
+    induction and distance as TUP, on u, i^, p^, w^                (8-14)
+    f(h, r, t) as TransH, on e, r, w_r                             (2, 3)
+
+Numbers: Cao et al., WWW 2019. Both tasks move e, r and w_r. Scores are -g and -f: higher is better.
+`combine = "mean"` halves the three sums (aligned items only), which keeps them inside the unit ball.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Generator, Tensor, nn
+
+from models.geometry import Norm, keep_in_unit_ball_, keep_on_unit_sphere_, rows_of, unit_rows
+from models.interface import Sizes
+from models.preferences import PreferenceSpace, Strategy
+from models.translation import FactSpace
+
+
+@dataclass(frozen=True)
+class KTUPConfig:
+    """Settings of KTUP; `temperature` divides phi before the softmax, 1 as in the paper."""
+
+    embedding_size: int = 100
+    strategy: Strategy = "soft"
+    norm: Norm = "l1"
+    temperature: float = 1.0
+    combine: Literal["sum", "mean"] = "sum"
+
+
+class KTUP(nn.Module):
+    """Tables u, i, e, r, w_r, p, w_p, and the buffer `alignment` (n_items,): an entity's row or -1."""
+
+    alignment: Tensor
+
+    def __init__(self, config: KTUPConfig, sizes: Sizes, generator: Generator) -> None:
+        super().__init__()
+        self.config = config
+        self.n_users, self.n_items = sizes.n_users, sizes.n_items
+        self.n_entities, self.n_relations = sizes.n_entities, sizes.n_relations
+        self.n_preferences = sizes.n_relations
+        d = config.embedding_size
+        self.users = nn.Parameter(unit_rows(self.n_users, d, generator))
+        self.items = nn.Parameter(unit_rows(self.n_items, d, generator))
+        self.entities = nn.Parameter(unit_rows(self.n_entities, d, generator))
+        self.relations = nn.Parameter(unit_rows(self.n_relations, d, generator))
+        self.relation_normals = nn.Parameter(unit_rows(self.n_relations, d, generator))
+        self.preferences = nn.Parameter(unit_rows(self.n_preferences, d, generator))
+        self.preference_normals = nn.Parameter(unit_rows(self.n_preferences, d, generator))
+        self.register_buffer("alignment", sizes.alignment.clone())
+
+    @property
+    def space(self) -> PreferenceSpace:
+        """Induction and translation over p^ and w^."""
+        c, scale = self.config, self._scale
+        preferences = scale * (self.preferences + self.relations)
+        normals = scale * (self.preference_normals + self.relation_normals)
+        return PreferenceSpace(preferences, normals, c.strategy, c.norm, c.temperature)
+
+    @property
+    def facts(self) -> FactSpace:
+        """TransH over e, r, w_r."""
+        return FactSpace(self.entities, self.relations, self.relation_normals, self.config.norm)
+
+    def user_vectors(self, rows: Tensor) -> Tensor:
+        """Give u for (B,) rows; returns (B, d)."""
+        return rows_of(self.users, rows)
+
+    def item_vectors(self, rows: Tensor | None = None) -> Tensor:
+        """Give i^ for (B,) rows, or for all items; returns (B, d)."""
+        items = self.items if rows is None else rows_of(self.items, rows)
+        entity_rows = self.alignment if rows is None else self.alignment[rows]
+        aligned = (entity_rows >= 0).unsqueeze(-1)
+        sums = self._scale * (items + rows_of(self.entities, entity_rows.clamp_min(0)))
+        return torch.where(aligned, sums, items)
+
+    def score_pairs(self, users: Tensor, items: Tensor, *, generator: Generator | None = None) -> Tensor:
+        """Score (B,) users with (B,) items by the equations as they stand; returns (B,)."""
+        space, u, i = self.space, self.user_vectors(users), self.item_vectors(items)
+        return -space.pair_distances(u, i, space.induce(space.logits(u, i), generator))
+
+    def score_items(
+        self, users: Tensor, candidates: Tensor | None = None, *, generator: Generator | None = None
+    ) -> Tensor:
+        """Score every item, or the (n,) candidates, for (B,) users; returns (B, n). Memory is B x n x P."""
+        return -self.space.grid_distances(self.user_vectors(users), self.item_vectors(candidates), generator)
+
+    def preference_weights(self, users: Tensor, items: Tensor, *, masked: Tensor | None = None) -> Tensor:
+        """Give the (B, P) weights that the scorer uses; `masked` (B, P) preferences may not be induced."""
+        space = self.space
+        logits = space.logits(self.user_vectors(users), self.item_vectors(items))
+        return space.induce(logits if masked is None else logits.masked_fill(masked, float("-inf")))
+
+    def score_with_weights(self, users: Tensor, items: Tensor, weights: Tensor) -> Tensor:
+        """Score (B,) pairs with given (B, P) weights; returns (B,)."""
+        return -self.space.pair_distances(self.user_vectors(users), self.item_vectors(items), weights)
+
+    def score_triples(self, heads: Tensor, relations: Tensor, tails: Tensor) -> Tensor:
+        """Score (B,) triples: -f(h, r, t); returns (B,)."""
+        return -self.facts.triple_distances(heads, relations, tails)
+
+    def score_tails(self, heads: Tensor, relations: Tensor, candidates: Tensor | None = None) -> Tensor:
+        """Score entities as tails of (B,) queries: all of them, or the (n,) candidates; returns (B, n)."""
+        return -self.facts.tail_distances(heads, relations, candidates)
+
+    def score_heads(self, relations: Tensor, tails: Tensor, candidates: Tensor | None = None) -> Tensor:
+        """Score entities as heads of (B,) queries: all of them, or the (n,) candidates; returns (B, n)."""
+        return -self.facts.head_distances(relations, tails, candidates)
+
+    def score_relations(self, heads: Tensor, tails: Tensor) -> Tensor:
+        """Score every relation between (B,) pairs; returns (B, n_relations)."""
+        return -self.facts.relation_distances(heads, tails)
+
+    def constrain_(self) -> None:
+        """Keep vectors inside the unit ball and normals at length 1; to be called after each optimiser step."""
+        for table in (self.users, self.items, self.entities, self.relations, self.preferences):
+            keep_in_unit_ball_(table.data)
+        for normals in (self.relation_normals, self.preference_normals):
+            keep_on_unit_sphere_(normals.data)
+
+    @property
+    def _scale(self) -> float:
+        return 0.5 if self.config.combine == "mean" else 1.0

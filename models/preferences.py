@@ -1,0 +1,100 @@
+"""Preference induction, and the translation of a user to items along what was induced.
+
+    phi = (u + i) . p_k                                                        (8)
+    hard:  one k for a pair: argmax phi (Gumbel noise in training only)        (4-7)
+    soft:  a = softmax(phi / tau);  p = sum a_k p_k;  w = sum a_k w_k          (9, 10, 14)
+    g = | u_perp + p - i_perp |,  x_perp = x - (w . x) w                       (11-13)
+
+Numbers: Cao et al., WWW 2019. TUP and KTUP share these lines; they differ in what u, i, p and w are made of.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Generator, Tensor
+from torch.nn import functional
+
+from models.geometry import GRID_ELEMENTS, Norm, length, project
+
+Strategy = Literal["hard", "soft"]
+
+
+@dataclass(frozen=True)
+class PreferenceSpace:
+    """What induction and translation need of a model, as (P, d) tables, and how to use them."""
+
+    preferences: Tensor
+    normals: Tensor
+    strategy: Strategy
+    norm: Norm
+    temperature: float
+
+    def induce(self, logits: Tensor, generator: Generator | None = None) -> Tensor:
+        """Turn (..., P) logits phi into weights (..., P) that sum to 1; a logit of -inf is never induced.
+
+        Hard weights are one-hot; with a generator they are the straight-through Gumbel-softmax sample of
+        log softmax(phi), whose gradient is that of the soft sample.
+        """
+        scaled = logits / self.temperature
+        if self.strategy == "soft":
+            return scaled.softmax(-1)
+        if generator is None:
+            return functional.one_hot(scaled.argmax(-1), logits.shape[-1]).to(logits.dtype)
+        noise = torch.empty_like(scaled).exponential_(generator=generator).log_().neg_()
+        soft = (scaled.log_softmax(-1) + noise).softmax(-1)
+        hard = functional.one_hot(soft.argmax(-1), logits.shape[-1]).to(soft.dtype)
+        return hard - soft.detach() + soft
+
+    def logits(self, users: Tensor, items: Tensor) -> Tensor:
+        """Give phi = (u + i) . p_k for (B, d) pairs; returns (B, P)."""
+        return (users + items) @ self.preferences.T
+
+    def pair_distances(self, users: Tensor, items: Tensor, weights: Tensor) -> Tensor:
+        """Measure g literally for (B, d) pairs with (B, P) weights; returns (B,)."""
+        p, w = weights @ self.preferences, weights @ self.normals
+        return length(project(users, w) + p - project(items, w), self.norm)
+
+    def grid_distances(self, users: Tensor, items: Tensor, generator: Generator | None = None) -> Tensor:
+        """Measure g for every (B, d) user with every (n, d) item; returns (B, n).
+
+        Squared L2 with delta = u - i is |delta|^2 + 2 delta.p + |p|^2 - 2 (w.delta)(w.delta + w.p) + |w|^2 (w.delta)^2,
+        and every term comes from products with the P preferences and from three P x P Gram matrices: memory is
+        B x n x P, never x d. L1 goes through the pairs literally, in pieces of at most GRID_ELEMENTS numbers.
+        """
+        user_logits, item_logits = users @ self.preferences.T, items @ self.preferences.T
+        weights = self.induce(user_logits.unsqueeze(1) + item_logits.unsqueeze(0), generator)
+        if self.norm == "l1":
+            return self._literal_grid(users, items, weights)
+        w_delta = _mixed(weights, users @ self.normals.T, items @ self.normals.T)
+        p_delta = _mixed(weights, user_logits, item_logits)
+        p_p, w_p, w_w = self._grams(weights)
+        squares = users.square().sum(-1, keepdim=True) + items.square().sum(-1)
+        delta = torch.addmm(squares, users, items.T, alpha=-2.0)
+        return (delta + 2 * p_delta + p_p - 2 * w_delta * (w_delta + w_p) + w_w * w_delta.square()).clamp_min(0.0)
+
+    def _grams(self, weights: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Give |p|^2, w.p and |w|^2 of each mixture in (B, n, P) weights."""
+        p, w = self.preferences, self.normals
+        if self.strategy == "hard":
+            per_preference = torch.stack([(p * p).sum(-1), (w * p).sum(-1), (w * w).sum(-1)], dim=1)
+            mixed = weights @ per_preference
+            return mixed[..., 0], mixed[..., 1], mixed[..., 2]
+        products = weights @ torch.cat([p @ p.T, w @ p.T, w @ w.T], dim=1)
+        first, second, third = torch.split(products, p.shape[0], dim=-1)
+        return (first * weights).sum(-1), (second * weights).sum(-1), (third * weights).sum(-1)
+
+    def _literal_grid(self, users: Tensor, items: Tensor, weights: Tensor) -> Tensor:
+        size = max(1, GRID_ELEMENTS // max(1, users.numel()))
+        pieces = []
+        for start in range(0, items.shape[0], size):
+            part = weights[:, start : start + size]
+            p, w = part @ self.preferences, part @ self.normals
+            delta = users.unsqueeze(1) - items[start : start + size].unsqueeze(0)
+            pieces.append(length(project(delta, w) + p, self.norm))
+        return torch.cat(pieces, dim=1)
+
+
+def _mixed(weights: Tensor, of_users: Tensor, of_items: Tensor) -> Tensor:
+    """Give sum_k a_k (x_k(u) - x_k(i)) for (B, n, P) weights, without a (B, n, P) difference."""
+    return torch.einsum("bnp,bp->bn", weights, of_users) - torch.einsum("bnp,np->bn", weights, of_items)

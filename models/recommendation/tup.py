@@ -1,0 +1,82 @@
+"""TUP: the preference that a pair induces carries the user to the item.
+
+    phi = (u + i) . p                                              (8)
+    hard: k = argmax phi, p = p_k, w = w_k                         (4-7)
+    soft: a = softmax(phi);  p = sum a_k p_k;  w = sum a_k w_k     (9, 10, 14)
+    g = | x(u) + p - x(i) |,  where x(v) = v - (w . v) w           (11-13)
+
+Numbers: Cao et al., WWW 2019. Scores are -g: higher is better.
+"""
+
+from dataclasses import dataclass
+
+from torch import Generator, Tensor, nn
+
+from models.geometry import Norm, keep_in_unit_ball_, keep_on_unit_sphere_, rows_of, unit_rows
+from models.interface import Sizes
+from models.preferences import PreferenceSpace, Strategy
+
+
+@dataclass(frozen=True)
+class TUPConfig:
+    """Settings of TUP; `temperature` divides phi before the softmax, 1 as in the paper."""
+
+    embedding_size: int = 100
+    n_preferences: int = 20
+    strategy: Strategy = "soft"
+    norm: Norm = "l1"
+    temperature: float = 1.0
+
+
+class TUP(nn.Module):
+    """Users (n_users, d), items (n_items, d), preferences and their normals (P, d)."""
+
+    def __init__(self, config: TUPConfig, sizes: Sizes, generator: Generator) -> None:
+        super().__init__()
+        self.config = config
+        self.n_users, self.n_items = sizes.n_users, sizes.n_items
+        self.n_preferences = config.n_preferences
+        self.users = nn.Parameter(unit_rows(self.n_users, config.embedding_size, generator))
+        self.items = nn.Parameter(unit_rows(self.n_items, config.embedding_size, generator))
+        self.preferences = nn.Parameter(unit_rows(self.n_preferences, config.embedding_size, generator))
+        self.preference_normals = nn.Parameter(unit_rows(self.n_preferences, config.embedding_size, generator))
+
+    @property
+    def space(self) -> PreferenceSpace:
+        """Induction and translation over this model's preferences."""
+        c = self.config
+        return PreferenceSpace(self.preferences, self.preference_normals, c.strategy, c.norm, c.temperature)
+
+    def user_vectors(self, rows: Tensor) -> Tensor:
+        """Give u for (B,) rows; returns (B, d)."""
+        return rows_of(self.users, rows)
+
+    def item_vectors(self, rows: Tensor | None = None) -> Tensor:
+        """Give i for (B,) rows, or for all items; returns (B, d)."""
+        return self.items if rows is None else rows_of(self.items, rows)
+
+    def score_pairs(self, users: Tensor, items: Tensor, *, generator: Generator | None = None) -> Tensor:
+        """Score (B,) users with (B,) items by eqs. (8)-(14) as they stand; returns (B,)."""
+        space, u, i = self.space, self.user_vectors(users), self.item_vectors(items)
+        return -space.pair_distances(u, i, space.induce(space.logits(u, i), generator))
+
+    def score_items(
+        self, users: Tensor, candidates: Tensor | None = None, *, generator: Generator | None = None
+    ) -> Tensor:
+        """Score every item, or the (n,) candidates, for (B,) users; returns (B, n). Memory is B x n x P."""
+        return -self.space.grid_distances(self.user_vectors(users), self.item_vectors(candidates), generator)
+
+    def preference_weights(self, users: Tensor, items: Tensor, *, masked: Tensor | None = None) -> Tensor:
+        """Give the (B, P) weights that the scorer uses; `masked` (B, P) preferences may not be induced."""
+        logits = self.space.logits(self.user_vectors(users), self.item_vectors(items))
+        return self.space.induce(logits if masked is None else logits.masked_fill(masked, float("-inf")))
+
+    def score_with_weights(self, users: Tensor, items: Tensor, weights: Tensor) -> Tensor:
+        """Score (B,) pairs with given (B, P) weights; returns (B,)."""
+        return -self.space.pair_distances(self.user_vectors(users), self.item_vectors(items), weights)
+
+    def constrain_(self) -> None:
+        """Keep users, items and preferences inside the unit ball, normals at length 1; call after each step."""
+        for table in (self.users, self.items, self.preferences):
+            keep_in_unit_ball_(table.data)
+        keep_on_unit_sphere_(self.preference_normals.data)

@@ -1,0 +1,134 @@
+"""The settings of a training run: frozen, read from TOML, each error by the name of its field."""
+
+import tomllib
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+PRESETS = Path(__file__).parent / "presets"
+
+
+class ConfigError(ValueError):
+    """A setting is missing, unknown or out of range; the message names file and field."""
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class RecommendationLoss(_Section):
+    """How a pair is taught. `softmax` compares it with many negatives at once, `bpr` with one (the paper's loss)."""
+
+    loss: Literal["softmax", "bpr"] = "softmax"
+    negatives: int = Field(256, ge=1, description="negatives of a batch (softmax), shared by its rows")
+    sharpness: float = Field(5.0, gt=0, description="s of the softmax over s * score")
+
+
+class CompletionLoss(_Section):
+    """How a triple is taught. `margin` is the paper's loss, with one corruption; `softmax` compares with many."""
+
+    loss: Literal["softmax", "margin"] = "softmax"
+    batch_size: int = Field(2048, ge=1, description="triples in one step")
+    negatives: int = Field(256, ge=1, description="entities of a batch (softmax), shared by its rows")
+    sharpness: float = Field(5.0, gt=0)
+    margin: float = Field(1.0, gt=0)
+
+
+class OptimiserSettings(_Section):
+    """Adam over whole tables."""
+
+    learning_rate: float = Field(1e-3, gt=0)
+    weight_decay: float = Field(0.0, ge=0)
+    schedule: Literal["constant", "cosine"] = "constant"
+    clip_norm: float | None = Field(None, gt=0, description="most length of the gradient; none: not clipped")
+
+
+class ValidationSettings(_Section):
+    """When and by what the best epoch is chosen: on the validation split, never on test."""
+
+    every: int = Field(1, ge=1, description="epochs between two validations")
+    patience: int = Field(5, ge=1, description="validations without a new best before the run stops")
+    top_n: int = Field(10, ge=1)
+    triples: int = Field(2000, ge=1, description="validation triples ranked, drawn once by the seed")
+    metric: Literal["f1", "ndcg", "recall", "hit", "hits", "mrr"] = Field(
+        "f1", description="f1, ndcg, recall, hit rank items; hits, mrr rank entities"
+    )
+
+
+class TrainingConfig(_Section):
+    """One run, whole."""
+
+    model: dict[str, Any] = Field(description="name, and the settings of that model")
+    protocol: Literal["strict", "paper"] = "strict"
+    seed: int = Field(0, ge=0)
+    epochs: int = Field(30, ge=1)
+    batch_size: int = Field(1024, ge=1, description="interactions in one step")
+    joint_weight: float = Field(0.5, ge=0, le=1, description="lambda: L = lambda L_rec + (1 - lambda) L_kg")
+    recommendation: RecommendationLoss = RecommendationLoss()
+    completion: CompletionLoss = CompletionLoss()
+    optimiser: OptimiserSettings = OptimiserSettings()
+    validation: ValidationSettings = ValidationSettings()
+
+    @model_validator(mode="after")
+    def _model_is_named(self) -> "TrainingConfig":
+        if not isinstance(self.model.get("name"), str):
+            raise ValueError("model.name is missing")
+        return self
+
+    @property
+    def model_name(self) -> str:
+        """The registry name of the model."""
+        return str(self.model["name"])
+
+    @property
+    def model_settings(self) -> dict[str, Any]:
+        """The model's own settings."""
+        return {key: value for key, value in self.model.items() if key != "name"}
+
+
+def preset_names() -> list[str]:
+    """List the presets that ship with the source."""
+    return sorted(path.stem for path in PRESETS.glob("*.toml"))
+
+
+def load_config(preset_or_path: str, overrides: dict[str, Any] | None = None) -> TrainingConfig:
+    """Read a preset by name, or a TOML file by path; `overrides` are dotted names with values ("model.norm": "l1").
+
+    Raises:
+        ConfigError: no such preset or file, bad TOML, or a bad setting.
+    """
+    path = PRESETS / f"{preset_or_path}.toml"
+    if not path.is_file():
+        path = Path(preset_or_path)
+    if not path.is_file():
+        raise ConfigError(f"{preset_or_path!r} is neither a preset ({', '.join(preset_names())}) nor a TOML file")
+    try:
+        values = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: not valid TOML: {error}") from error
+    for name, value in (overrides or {}).items():
+        _set(values, name, value)
+    return parse_config(values, path.name)
+
+
+def parse_config(values: dict[str, Any], source: str) -> TrainingConfig:
+    """Check plain values; `source` names their origin in the error.
+
+    Raises:
+        ConfigError: a bad setting, by its name.
+    """
+    try:
+        return TrainingConfig.model_validate(values)
+    except ValidationError as error:
+        lines = [f"{source}: {'.'.join(map(str, e['loc'])) or 'settings'}: {e['msg']}" for e in error.errors()]
+        raise ConfigError("\n".join(lines)) from None
+
+
+def _set(values: dict[str, Any], dotted: str, value: Any) -> None:
+    *sections, key = dotted.split(".")
+    for section in sections:
+        values = values.setdefault(section, {})
+        if not isinstance(values, dict):
+            raise ConfigError(f"{dotted}: {section} is a value, not a section")
+    values[key] = value

@@ -1,0 +1,29 @@
+"""Losses over scores, where higher is better. Each is a mean over the rows that can be compared at all."""
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+
+def bpr(positive: Tensor, negative: Tensor, usable: Tensor) -> Tensor:
+    """-log sigma(y+ - y-) over (B,) scores (Rendle et al., UAI 2009; the paper's recommendation loss)."""
+    return _mean(functional.softplus(negative - positive), usable)
+
+
+def margin(positive: Tensor, negative: Tensor, usable: Tensor, gamma: float) -> Tensor:
+    """max(0, f(true) + gamma - f(corrupted)) over (B,) scores y = -f (Bordes et al., NIPS 2013)."""
+    return _mean((gamma + negative - positive).clamp_min(0.0), usable)
+
+
+def sampled_softmax(positive: Tensor, negatives: Tensor, excluded: Tensor, sharpness: float) -> Tensor:
+    """-log( exp(s y+) / (exp(s y+) + sum exp(s y-)) ) over (B,) positives and their (B, K) negatives.
+
+    `excluded` (B, K) marks negatives that are none. A row without any is left out of the mean.
+    """
+    others = (sharpness * negatives).masked_fill(excluded, float("-inf"))
+    scores = torch.cat([sharpness * positive.unsqueeze(1), others], dim=1)
+    return _mean(torch.logsumexp(scores, dim=1) - scores[:, 0], ~excluded.all(dim=1))
+
+
+def _mean(losses: Tensor, usable: Tensor) -> Tensor:
+    return torch.where(usable, losses, 0.0).sum() / usable.sum().clamp_min(1)

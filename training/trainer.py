@@ -1,0 +1,306 @@
+"""The training loop, from top to bottom: batches, joint loss, step, constraint, validation, best epoch."""
+
+import hashlib
+import json
+import math
+import shutil
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Generator, Tensor, nn
+
+from models.checkpoint import write_checkpoint
+from models.interface import Sizes
+from models.registry import build, config_from
+from training.config import ConfigError, TrainingConfig
+from training.data.batches import endless, n_batches, shuffled
+from training.data.indexed import IndexedDataset
+from training.evaluation.completion import evaluate_completion
+from training.evaluation.protocol import PROTOCOLS, alignment_under
+from training.evaluation.recommendation import evaluate_recommendation
+from training.objectives import CompletionObjective, RecommendationObjective, joined
+from training.run_state import STATE, Progress, ResumeError, all_finite, load_state, save_state
+from training.sampling.membership import KnownSet
+
+CHECKPOINT, HISTORY, LOSS_CHECK_ON_GPU = "checkpoint", "history.json", 50
+RANKING_METRICS = ("f1", "ndcg", "recall", "hit")
+
+
+class NotFinite(Exception):
+    """Training met a loss or a parameter that is no finite number; the last good epoch is kept."""
+
+
+class Observer(Protocol):
+    """Who watches a run."""
+
+    def step(self, epoch: int, done: int, of: int) -> None:
+        """Tell that `done` of `of` steps of an epoch are taken."""
+        ...
+
+    def epoch(self, record: dict[str, Any]) -> None:
+        """Tell an epoch's losses, seconds and, where it was validated, metrics."""
+        ...
+
+
+@dataclass(frozen=True)
+class TrainingResult:
+    """Where the best epoch's checkpoint is, and how the run went."""
+
+    checkpoint: Path
+    best_epoch: int
+    history: list[dict[str, Any]]
+
+
+def train(
+    config: TrainingConfig,
+    dataset: IndexedDataset,
+    run: Path,
+    device: torch.device,
+    observer: Observer,
+    resume: bool = False,
+) -> TrainingResult:
+    """Train to early stopping or the last epoch, and publish the best validated epoch as run/checkpoint.
+
+    Same seed, same data, same device and same thread count give the same weights; a run that was killed and is
+    resumed gives them too (on the CPU).
+
+    Raises:
+        ConfigError: the model has not what the settings ask for.
+        ResumeError: the folder holds another run, or none where one was to be resumed.
+        NotFinite: a loss or a parameter is no finite number.
+    """
+    _prepare_folder(run, resume)
+    trainer = _Trainer(config, dataset, run, device, observer)
+    if resume:
+        trainer.resume()
+    return trainer.run_all()
+
+
+def _prepare_folder(run: Path, resume: bool) -> None:
+    if not resume and (run / STATE).exists():
+        raise ResumeError(f"{run} holds a run already; add --resume to go on with it, or choose another folder")
+    if (run / CHECKPOINT).exists():
+        raise ResumeError(f"{run} holds a finished run; choose another folder")
+    run.mkdir(parents=True, exist_ok=True)
+
+
+class _Trainer:
+    def __init__(
+        self, config: TrainingConfig, dataset: IndexedDataset, run: Path, device: torch.device, observer: Observer
+    ) -> None:
+        self.config, self.dataset, self.run, self.device, self.observer = config, dataset, run, device, observer
+        self.protocol = PROTOCOLS[config.protocol]
+        self.model = new_model(config, dataset).to(device)
+        self.generator = Generator(device).manual_seed(config.seed)
+        self.progress = Progress()
+        self.recommendation, self.completion = self._objectives()
+        self.steps_per_epoch = self._count_steps()
+        settings = config.optimiser
+        self.optimiser = torch.optim.Adam(
+            self.model.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay, fused=True
+        )
+        self.fingerprint = _fingerprint(config, dataset)
+        self.valid_triples = _sample(dataset.triples["valid"], config.validation.triples, config.seed)
+        self._check_metric()
+
+    def _objectives(self) -> tuple[RecommendationObjective | None, CompletionObjective | None]:
+        c, d, recommendation, completion = self.config, self.dataset, None, None
+        avoid = self.protocol.negatives_avoid
+        if hasattr(self.model, "score_items"):
+            pairs = np.concatenate([d.interactions[split] for split in avoid])
+            known = KnownSet(pairs, (len(d.users), len(d.items)), self.device)
+            recommendation = RecommendationObjective(c.recommendation, known, len(d.items))
+        if hasattr(self.model, "score_triples"):
+            facts = np.concatenate([d.triples[split] for split in avoid])
+            known = KnownSet(facts, (len(d.entities), len(d.relations), len(d.entities)), self.device)
+            completion = CompletionObjective(c.completion, known, len(d.entities))
+        return recommendation, completion
+
+    def _count_steps(self) -> int:
+        if self.recommendation is not None:
+            rows, size = len(self.dataset.interactions["train"]), self.config.batch_size
+        else:
+            rows, size = len(self.dataset.triples["train"]), self.config.completion.batch_size
+        if rows == 0:
+            raise ConfigError(f"{self.dataset.name} has no training rows for {self.config.model_name}")
+        return n_batches(rows, size)
+
+    def _check_metric(self) -> None:
+        metric = self.config.validation.metric
+        able = self.recommendation if metric in RANKING_METRICS else self.completion
+        if able is None:
+            raise ConfigError(f"validation.metric: {self.config.model_name} cannot be chosen by {metric!r}")
+
+    def resume(self) -> None:
+        self.progress = load_state(self.run, self.fingerprint, self.model, self.optimiser, self.generator)
+
+    def run_all(self) -> TrainingResult:
+        validated = self._has_validation()
+        while self.progress.epoch < self.config.epochs and not self._out_of_patience():
+            record = self._train_epoch()
+            last = self.progress.epoch == self.config.epochs
+            if validated and (self.progress.epoch % self.config.validation.every == 0 or last):
+                record |= self._validate()
+            elif not validated:
+                self._keep_as_best(float(self.progress.epoch))
+            self.progress.history.append(record)
+            save_state(self.run, self.fingerprint, self.model, self.optimiser, self.generator, self.progress)
+            self._drop_older_bests()
+            self.observer.epoch(record)
+        return self._publish()
+
+    def _train_epoch(self) -> dict[str, Any]:
+        started = time.perf_counter()
+        self.model.train()
+        epoch, losses = self.progress.epoch + 1, torch.zeros(self.steps_per_epoch, 2, device=self.device)
+        for k, (pairs, triples) in enumerate(self._batches()):
+            self._set_learning_rate()
+            losses[k] = self._step(pairs, triples)
+            self.progress.step += 1
+            if self.device.type == "cpu" or k % LOSS_CHECK_ON_GPU == 0 or k + 1 == self.steps_per_epoch:
+                self._check_losses(epoch, losses[: k + 1])
+            self.observer.step(epoch, k + 1, self.steps_per_epoch)
+        if (name := all_finite(self.model)) is not None:
+            raise NotFinite(f"epoch {epoch}: the parameter {name!r} is not finite{self._advice()}")
+        self.progress.epoch = epoch
+        means = losses.mean(0).tolist()
+        record: dict[str, Any] = {"epoch": epoch, "seconds": time.perf_counter() - started}
+        record |= {"recommendation_loss": means[0]} if self.recommendation else {}
+        return record | ({"completion_loss": means[1]} if self.completion else {})
+
+    def _batches(self) -> Iterator[tuple[Tensor | None, Tensor | None]]:
+        pairs = torch.from_numpy(self.dataset.interactions["train"]).to(self.device)
+        triples = torch.from_numpy(self.dataset.triples["train"]).to(self.device)
+        size, g = self.config.completion.batch_size, self.generator
+        if self.recommendation is None:
+            yield from ((None, batch) for batch in shuffled(triples, size, g))
+            return
+        facts = endless(triples, size, g) if self.completion and len(triples) else None
+        for batch in shuffled(pairs, self.config.batch_size, g):
+            yield batch, next(facts) if facts else None
+
+    def _step(self, pairs: Tensor | None, triples: Tensor | None) -> Tensor:
+        """Take one step; give the two losses, before weighting, as (2,)."""
+        recommendation = completion = None
+        if self.recommendation and pairs is not None:
+            recommendation = self.recommendation.loss(self.model, pairs, self.generator)
+        if self.completion and triples is not None:
+            completion = self.completion.loss(self.model, triples, self.generator)
+        self.optimiser.zero_grad()
+        joined(recommendation, completion, self.config.joint_weight).backward()  # type: ignore[no-untyped-call]
+        if self.config.optimiser.clip_norm is not None:
+            nn.utils.clip_grad_norm_(self.model.parameters(), self.config.optimiser.clip_norm)
+        self.optimiser.step()
+        self.model.constrain_()  # type: ignore[operator]
+        zero = torch.zeros((), device=self.device)
+        return torch.stack([zero if x is None else x.detach() for x in (recommendation, completion)])
+
+    def _set_learning_rate(self) -> None:
+        settings = self.config.optimiser
+        rate = settings.learning_rate
+        if settings.schedule == "cosine":
+            done = self.progress.step / (self.steps_per_epoch * self.config.epochs)
+            rate *= 0.5 * (1 + math.cos(math.pi * done))
+        for group in self.optimiser.param_groups:
+            group["lr"] = rate
+
+    def _check_losses(self, epoch: int, losses: Tensor) -> None:
+        bad = (~torch.isfinite(losses)).any(dim=1).nonzero()
+        if len(bad):
+            k = int(bad[0])
+            raise NotFinite(f"epoch {epoch}, batch {k + 1}: the loss is {losses[k].sum().item()}{self._advice()}")
+
+    def _advice(self) -> str:
+        rate = self.config.optimiser.learning_rate
+        return f" (step {self.progress.step}, learning rate {rate}); lower optimiser.learning_rate"
+
+    def _has_validation(self) -> bool:
+        ranking = self.config.validation.metric in RANKING_METRICS
+        return bool(len(self.dataset.interactions["valid"] if ranking else self.valid_triples))
+
+    def _validate(self) -> dict[str, Any]:
+        self.model.eval()
+        settings, metrics = self.config.validation, dict[str, float]()
+        if self.recommendation and len(self.dataset.interactions["valid"]):
+            result = evaluate_recommendation(
+                self.model, self.dataset, "valid", self.protocol, settings.top_n, self.device
+            )
+            metrics |= result.means()
+        if self.completion and len(self.valid_triples):
+            known = np.concatenate(list(self.dataset.triples.values()))
+            ranks = evaluate_completion(self.model, self.valid_triples, known, self.device)
+            metrics |= ranks.means(settings.top_n, self.protocol.first_rank)
+        self._keep_as_best(metrics[settings.metric])
+        return {"valid": metrics, "best": self.progress.best_epoch == self.progress.epoch}
+
+    def _keep_as_best(self, value: float) -> None:
+        progress = self.progress
+        if value > progress.best_value:
+            progress.best_value, progress.best_epoch, progress.validations_without_best = value, progress.epoch, 0
+            target = self._best_path()
+            shutil.rmtree(target, ignore_errors=True)
+            write_checkpoint(target, self.config.model_name, self.model, self._vocabularies(), self._manifest())
+        else:
+            progress.validations_without_best += 1
+
+    def _best_path(self) -> Path:
+        return self.run / f"best-{self.progress.best_epoch:04d}"
+
+    def _drop_older_bests(self) -> None:
+        for path in self.run.glob("best-*"):
+            if path != self._best_path():
+                shutil.rmtree(path)
+
+    def _out_of_patience(self) -> bool:
+        return self.progress.validations_without_best >= self.config.validation.patience
+
+    def _vocabularies(self) -> dict[str, Any]:
+        d = self.dataset
+        return {"users": d.users, "items": d.items, "entities": d.entities, "relations": d.relations}
+
+    def _manifest(self) -> dict[str, Any]:
+        return {
+            "dataset": {"name": self.dataset.name, "content_hash": self.dataset.content_hash},
+            "training": self.config.model_dump(mode="json"),
+            "epoch": self.progress.epoch,
+            "selected_on": f"valid {self.config.validation.metric}" if self._has_validation() else "last epoch",
+        }
+
+    def _publish(self) -> TrainingResult:
+        target = self.run / CHECKPOINT
+        self._best_path().rename(target)
+        history = json.dumps(self.progress.history, indent=2)
+        (self.run / HISTORY).write_text(history, encoding="utf-8")
+        return TrainingResult(target, self.progress.best_epoch, self.progress.history)
+
+
+def new_model(config: TrainingConfig, dataset: IndexedDataset) -> nn.Module:
+    """Make the model that the settings name, with the sizes and the alignment of the data, seeded.
+
+    Raises:
+        ConfigError: a setting that the model does not have.
+    """
+    alignment = torch.from_numpy(alignment_under(PROTOCOLS[config.protocol], dataset.alignment))
+    sizes = Sizes(len(dataset.users), len(dataset.items), len(dataset.entities), len(dataset.relations), alignment)
+    try:
+        settings = config_from(config.model_name, config.model_settings)
+    except ValueError as error:
+        raise ConfigError(str(error)) from None
+    return build(config.model_name, settings, sizes, Generator().manual_seed(config.seed))
+
+
+def _sample(triples: NDArray[np.int64], count: int, seed: int) -> NDArray[np.int64]:
+    if len(triples) <= count:
+        return triples
+    return triples[np.sort(np.random.default_rng(seed).choice(len(triples), count, replace=False))]
+
+
+def _fingerprint(config: TrainingConfig, dataset: IndexedDataset) -> str:
+    text = json.dumps([config.model_dump(mode="json"), dataset.content_hash], sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()
