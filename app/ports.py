@@ -55,7 +55,8 @@ class Tie:
     """Stored facts that join a candidate item to one item of the user's history, through one relation.
 
     Two facts share an entity ((history, r, e), (item, r, e), or both as tails), or one fact joins the two directly.
-    `fan` is the number of stored facts of that relation on the shared entity: small means specific. 1 for a direct fact.
+    `fan` is the number of stored facts of that relation on the shared entity: small means specific. A direct fact
+    has 1.
     """
 
     item_id: str
@@ -114,7 +115,8 @@ class Recommender(Protocol):
     def recommend(self, user_id: str, n: int, exclude: Collection[str] = ()) -> list[ScoredItem]:
         """Give the best n items that are not excluded, best first, ties in vocabulary order; fewer if fewer remain.
 
-        Excluded ids that the release does not know are ignored. An item whose score is not finite is left out and logged.
+        Excluded ids that the release does not know are ignored. An item whose score is not finite
+        is left out and logged.
 
         Raises:
             NotInRelease: the user has no vector.

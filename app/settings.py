@@ -44,7 +44,7 @@ class Settings(BaseSettings):
     redis_url: SecretStr | None = Field(None, description="Redis or Valkey; without it, the cache is in process.")
     cache_ttl_seconds: int = Field(300, ge=1, le=86_400, description="How long a computed answer may be served.")
     cache_timeout_ms: int = Field(200, ge=1, le=1_000, description="Longest wait for one call to Redis.")
-    cache_retry_seconds: float = Field(3.0, gt=0, le=60, description="Pause before Redis is asked again after a failure.")
+    cache_retry_seconds: float = Field(3.0, gt=0, le=60, description="Pause before Redis is asked again.")
     cache_max_bytes: int = Field(64 * 2**20, ge=2**16, description="Memory for the in-process cache.")
     releases_dir: Path = Field(Path("var/releases"), description="The folder that holds one directory a release.")
     release_poll_seconds: float = Field(

@@ -64,7 +64,7 @@ async def _entities_of(connection: AsyncConnection, item_ids: Collection[str]) -
     found: dict[str, str] = {}
     for chunk in chunked(item_ids):
         statement = select(Item.item_id, Item.entity_id).where(Item.item_id.in_(chunk), Item.entity_id.is_not(None))
-        found.update((row[0], row[1]) for row in await connection.execute(statement))
+        found.update((row[0], row[1]) for row in await connection.execute(statement) if row[1] is not None)
     return found
 
 
@@ -110,11 +110,12 @@ async def _facts_between(
         ("tail", FactRow.head, FactRow.tail),
         ("head", FactRow.tail, FactRow.head),
     ]
-    found: list[_StoredFact] = []
+    found: dict[_StoredFact, None] = {}
     for side, near_column, far_column in sides:
         for chunk in chunked(past):
             for end_chunk in chunked(ends[side]):
-                found += await _select(connection, near_column.in_(chunk), far_column.in_(end_chunk))
+                rows = await _select(connection, near_column.in_(chunk), far_column.in_(end_chunk))
+                found.update(dict.fromkeys(rows))
     return [fact for fact in found if fact[0] != fact[2]]
 
 

@@ -27,9 +27,7 @@ class ItemRepository:
 
     async def most_popular(self, n: int) -> list[ScoredItem]:
         """Count interactions for each item; items without any come last, so that a short history never empties it."""
-        counts = (
-            select(Interaction.item_id, func.count().label("n")).group_by(Interaction.item_id).subquery("counts")
-        )
+        counts = select(Interaction.item_id, func.count().label("n")).group_by(Interaction.item_id).subquery("counts")
         count = func.coalesce(counts.c.n, 0)
         statement = (
             select(Item.item_id, count)

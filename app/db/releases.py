@@ -53,9 +53,9 @@ class ReleaseRepository:
 
     async def list(self) -> list[ReleaseRow]:
         """Give all rows, by id."""
-        statement = select(
-            Release.release_id, Release.activated_at, Release.is_active, Release.problem
-        ).order_by(Release.release_id)
+        statement = select(Release.release_id, Release.activated_at, Release.is_active, Release.problem).order_by(
+            Release.release_id
+        )
         async with self._database.reading() as connection:
             return [ReleaseRow(*row) for row in await connection.execute(statement)]
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from alembic import command
 from alembic.config import Config
 from alembic.script import ScriptDirectory
-from sqlalchemy import make_url, select
+from sqlalchemy import String, make_url, select
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.sql import column, table
 
@@ -18,7 +18,7 @@ MIGRATIONS = Path(__file__).resolve().parents[2] / "migrations"
 NOT_MIGRATED = "schema not migrated"
 UNREACHABLE = "cannot be reached"
 _PATIENCE_SECONDS = 2.0
-_VERSION = select(column("version_num")).select_from(table("alembic_version"))
+_VERSION = select(column("version_num", String)).select_from(table("alembic_version"))
 
 
 class SchemaCheck:
@@ -40,7 +40,8 @@ class SchemaCheck:
             names = await connection.run_sync(lambda sync: connection.dialect.has_table(sync, "alembic_version"))
             if not names:
                 return True
-            return (await connection.execute(_VERSION)).scalar_one_or_none() != head_revision()
+            revision: str | None = (await connection.execute(_VERSION)).scalar_one_or_none()
+            return revision != head_revision()
 
 
 @cache

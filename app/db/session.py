@@ -42,7 +42,7 @@ class Database:
         Raises:
             StorageUnavailable: away, too slow, no connection came free in time, or not migrated.
         """
-        with _translated():
+        with _Translated():
             async with self.engine.connect() as connection:
                 yield connection
 
@@ -53,7 +53,7 @@ class Database:
         Raises:
             StorageUnavailable: as `reading`.
         """
-        with _translated():
+        with _Translated():
             async with self._writer.begin() as connection:
                 yield connection
 
@@ -87,7 +87,7 @@ def _begin_sqlite(connection: Connection) -> None:
     connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
 
 
-class _translated:
+class _Translated:
     """Turn the drivers' many ways to say "away" into StorageUnavailable; other errors pass."""
 
     def __enter__(self) -> None:

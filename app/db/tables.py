@@ -21,9 +21,6 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
-MAX_ID_BYTES = 800
-"""The longest id, in UTF-8 bytes: three of them fit into one index row of PostgreSQL (2,704 bytes)."""
-
 # PostgreSQL would order by the locale of the server otherwise, and SQLite by bytes: ties would differ.
 _TEXT = String().with_variant(String(collation="C"), "postgresql")
 _Key = Annotated[str, mapped_column(_TEXT, primary_key=True)]

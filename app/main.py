@@ -1,0 +1,103 @@
+"""The only place where the parts are joined."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+
+from app.cache import ProcessCache, RedisCache
+from app.db.facts import FactRepository
+from app.db.items import ItemRepository
+from app.db.labels import entity_repository, relation_repository
+from app.db.releases import ReleaseRepository
+from app.db.schema import SchemaCheck
+from app.db.session import Database
+from app.db.users import UserRepository
+from app.dependencies import Services
+from app.logs import configure_logging
+from app.ports import Cache, ReleaseStore
+from app.routers.api import create_api
+from app.schemas.recommendations import render
+from app.services.answers import Answers
+from app.services.completions import CompletionService
+from app.services.explanations import ExplanationService
+from app.services.health import HealthService
+from app.services.popularity import PopularItems
+from app.services.recommendations import RecommendationService
+from app.services.releases import ReleaseManager
+from app.services.scoring import ScoringPool
+from app.settings import Settings, load_settings
+
+
+def create_app(settings: Settings, release_store: ReleaseStore | None = None) -> FastAPI:
+    """Make the service. Without a store, releases are read from `settings.releases_dir`."""
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        database = open_database(settings)
+        cache = open_cache(settings)
+        services = join(settings, database, cache, release_store or open_releases(settings))
+        app.state.services = services
+        services.releases.start()
+        try:
+            yield
+        finally:
+            await services.releases.stop()
+            await cache.close()
+            await database.close()
+
+    return create_api(lifespan)
+
+
+def serve_from_environment() -> FastAPI:
+    """Make the service from the environment: what each server process calls."""
+    settings = load_settings()
+    configure_logging(settings.log_level)
+    return create_app(settings)
+
+
+def open_database(settings: Settings) -> Database:
+    """Make this process's engine; it connects at its first use."""
+    return Database(
+        settings.database_url.get_secret_value(), settings.database_pool_size, settings.database_timeout_seconds
+    )
+
+
+def open_cache(settings: Settings) -> Cache:
+    """Use Redis if it is configured; it need not be up."""
+    if settings.redis_url is None:
+        return ProcessCache(settings.cache_max_bytes)
+    return RedisCache(
+        settings.redis_url.get_secret_value(), settings.cache_timeout_ms / 1000, settings.cache_retry_seconds
+    )
+
+
+def open_releases(settings: Settings) -> ReleaseStore:
+    """Read releases from disk. Imported here: torch and faiss load with it, and nothing else needs them."""
+    from app.inference import FileReleaseStore
+
+    return FileReleaseStore(settings.releases_dir)
+
+
+def join(settings: Settings, database: Database, cache: Cache, store: ReleaseStore) -> Services:
+    """Give each service what it needs."""
+    users, items, facts = UserRepository(database), ItemRepository(database), FactRepository(database)
+    entities, relations = entity_repository(database), relation_repository(database)
+    scoring = ScoringPool(settings.scoring_threads, settings.scoring_queue)
+    releases = ReleaseManager(store, ReleaseRepository(database), settings.release_poll_seconds)
+    return Services(
+        recommendations=RecommendationService(
+            users=users,
+            items=items,
+            releases=releases,
+            popular=PopularItems(items),
+            explanations=ExplanationService(facts, items, entities, relations, scoring),
+            scoring=scoring,
+            cache=cache,
+            answers=Answers(cache, settings.cache_ttl_seconds),
+            render=render,
+        ),
+        completions=CompletionService(facts, entities, relations, releases, scoring),
+        releases=releases,
+        health=HealthService(SchemaCheck(database), releases, cache),
+    )

@@ -1,0 +1,54 @@
+"""The HTTP surface as a whole: routes, middleware, problems and their OpenAPI document, without any parts behind."""
+
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+from starlette.types import Lifespan
+
+from app.routers import health, knowledge_graph, problems, recommendations, releases
+from app.routers.middleware import API_VERSION, RequestContext
+from app.routers.paths import PathSegments
+from app.schemas.problems import Problem
+
+_DESCRIPTION = (
+    "Recommendations and knowledge-graph completion from one KTUP model, with the reason for each.\n\n"
+    "Ids are opaque strings. Scores are finite; higher is better, and comparable within one answer only. "
+    "Every error is a problem (RFC 9457) with a `code` and a `request_id`."
+)
+
+
+def create_api(lifespan: Lifespan[FastAPI] | None = None) -> FastAPI:
+    """Put the routes together. Without a lifespan that provides the services, only the document can be asked for."""
+    api = FastAPI(
+        title="KTUP Recommender",
+        version=API_VERSION,
+        description=_DESCRIPTION,
+        lifespan=lifespan,
+        redirect_slashes=False,
+        redoc_url=None,
+    )
+    for module in (recommendations, knowledge_graph, releases, health):
+        api.include_router(module.router)
+    problems.install(api)
+    # The last one added is the outermost.
+    api.add_middleware(PathSegments)
+    api.add_middleware(RequestContext)
+    api.openapi = lambda: openapi_document(api)  # type: ignore[method-assign]
+    return api
+
+
+def openapi_document(api: FastAPI) -> dict[str, Any]:
+    """Give the OpenAPI document, made once: FastAPI's, with our problem as the body of every error."""
+    if api.openapi_schema is None:
+        document = get_openapi(
+            title=api.title, version=api.version, description=api.description, routes=api.routes, summary=api.summary
+        )
+        schemas = document["components"]["schemas"]
+        problem = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
+        schemas.update(problem.pop("$defs", {}))
+        schemas["Problem"] = problem
+        for unused in ("HTTPValidationError", "ValidationError"):
+            schemas.pop(unused, None)
+        api.openapi_schema = document
+    return api.openapi_schema

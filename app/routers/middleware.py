@@ -1,0 +1,86 @@
+"""What happens around every request, as plain ASGI: each layer is one function call, and bodies stream through."""
+
+import logging
+import re
+import time
+import uuid
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from app.logs import REQUEST_ID
+from app.routers.problems import INTERNAL_ERROR, problem_response
+
+API_VERSION = "1"
+_access = logging.getLogger("app.access")
+_log = logging.getLogger(__name__)
+_SANE_ID = re.compile(r"[A-Za-z0-9._-]{1,128}", re.ASCII)
+
+
+class RequestContext:
+    """Gives each request an id, each answer its headers, each call a line in the log, and each bug a plain 500."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        request_id = _request_id(scope)
+        token = REQUEST_ID.set(request_id)
+        answer = _Answer(send, request_id)
+        try:
+            await self._answer(scope, receive, answer)
+        finally:
+            _log_access(scope, answer)
+            REQUEST_ID.reset(token)
+
+    async def _answer(self, scope: Scope, receive: Receive, answer: "_Answer") -> None:
+        try:
+            await self._app(scope, receive, answer.send)
+        except Exception:
+            if answer.status is not None:
+                # Half of the answer is out. The server logs the error and cuts the connection.
+                raise
+            _log.exception("a request failed")
+            response = problem_response(INTERNAL_ERROR, "Something is wrong on our side; the request id names it.")
+            await response(scope, receive, answer.send)
+
+
+class _Answer:
+    """Sends an answer with our headers, and remembers its status."""
+
+    def __init__(self, send: Send, request_id: str) -> None:
+        self._send = send
+        self._request_id = request_id
+        self.status: int | None = None
+        self.began = time.perf_counter()
+
+    async def send(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            headers = MutableHeaders(scope=message)
+            headers["X-Request-ID"] = self._request_id
+            headers["API-Version"] = API_VERSION
+        await self._send(message)
+
+
+def _request_id(scope: Scope) -> str:
+    """Take the caller's id if it can stand in a log and a header as it is; make one otherwise."""
+    given = Headers(scope=scope).get("x-request-id", "")
+    return given if _SANE_ID.fullmatch(given) else uuid.uuid4().hex
+
+
+def _log_access(scope: Scope, answer: _Answer) -> None:
+    _access.info(
+        "request",
+        extra={
+            "method": scope["method"],
+            # As it was sent: ASCII, and without the query, which may name people's items.
+            "path": scope.get("raw_path", b"").decode("ascii", "replace"),
+            "status": answer.status,
+            "ms": round((time.perf_counter() - answer.began) * 1000, 2),
+        },
+    )

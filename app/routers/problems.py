@@ -1,0 +1,142 @@
+"""Errors as HTTP: the only place that knows both their classes and their status codes (RFC 9457)."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+
+from app import errors
+from app.errors import ServiceError
+from app.logs import REQUEST_ID
+from app.schemas.problems import FieldProblem, Problem
+
+MEDIA_TYPE = "application/problem+json"
+_SHOWN = 200  # characters of a caller's own text that an answer repeats
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """How one class of errors is told."""
+
+    status: int
+    code: str
+    title: str
+    retry_after: int | None = None
+
+
+KINDS: Mapping[type[ServiceError], Kind] = {
+    errors.UnknownUser: Kind(404, "unknown_user", "Unknown user"),
+    errors.UnknownItem: Kind(404, "unknown_item", "Unknown item"),
+    errors.UnknownEntity: Kind(404, "unknown_entity", "Unknown entity"),
+    errors.UnknownRelation: Kind(404, "unknown_relation", "Unknown relation"),
+    errors.UnknownRelease: Kind(404, "unknown_release", "Unknown release"),
+    errors.NotInRelease: Kind(409, "not_in_release", "Not in the active release"),
+    errors.ReleaseRefused: Kind(409, "release_refused", "Release refused"),
+    errors.InvalidQuery: Kind(422, "invalid_query", "Invalid query"),
+    errors.NoActiveRelease: Kind(503, "no_active_release", "No active release", retry_after=5),
+    errors.StorageUnavailable: Kind(503, "storage_unavailable", "Storage unavailable", retry_after=2),
+    errors.Overloaded: Kind(503, "overloaded", "Overloaded", retry_after=1),
+    errors.NotReady: Kind(503, "not_ready", "Not ready", retry_after=2),
+}
+INVALID_PARAMETER = Kind(422, "invalid_parameter", "Invalid parameter")
+INTERNAL_ERROR = Kind(500, "internal_error", "Internal error")
+
+
+def problem_response(
+    kind: Kind,
+    detail: str,
+    *,
+    fields: Sequence[FieldProblem] | None = None,
+    missing: Mapping[str, str] | None = None,
+    headers: Mapping[str, str] | None = None,
+) -> Response:
+    """Write a problem as a response."""
+    body = Problem(
+        type=f"urn:ktup:problem:{kind.code}",
+        title=kind.title,
+        status=kind.status,
+        detail=detail,
+        code=kind.code,
+        request_id=REQUEST_ID.get() or "",
+        errors=list(fields) if fields is not None else None,
+        missing=dict(missing) if missing is not None else None,
+    )
+    retry = {"Retry-After": str(kind.retry_after)} if kind.retry_after is not None else {}
+    content = body.model_dump_json(exclude_none=True)
+    return Response(content, kind.status, {**(headers or {}), **retry}, media_type=MEDIA_TYPE)
+
+
+def install(app: FastAPI) -> None:
+    """Tell every error of the service, of the framework and of validation as a problem."""
+    app.add_exception_handler(ServiceError, _service_error)
+    app.add_exception_handler(RequestValidationError, _validation_error)
+    app.add_exception_handler(HTTPException, _http_error)
+
+
+def problems(*classes: type[ServiceError]) -> dict[int | str, dict[str, Any]]:
+    """Document the errors of a route for OpenAPI; those of validation and our own bugs are always among them."""
+    documented = [*(KINDS[cls] for cls in classes), INVALID_PARAMETER, INTERNAL_ERROR]
+    responses: dict[int | str, dict[str, Any]] = {}
+    for kind in documented:
+        entry = responses.setdefault(kind.status, {"description": "", "content": {MEDIA_TYPE: {"examples": {}}}})
+        entry["description"] = " / ".join(filter(None, (entry["description"], kind.title)))
+        entry["content"][MEDIA_TYPE]["schema"] = {"$ref": "#/components/schemas/Problem"}
+        entry["content"][MEDIA_TYPE]["examples"][kind.code] = {"value": _example(kind)}
+        if kind.retry_after is not None:
+            entry["headers"] = {"Retry-After": {"description": "Seconds to wait.", "schema": {"type": "integer"}}}
+    return responses
+
+
+def _example(kind: Kind) -> dict[str, object]:
+    return {
+        "type": f"urn:ktup:problem:{kind.code}",
+        "title": kind.title,
+        "status": kind.status,
+        "detail": "What went wrong this time.",
+        "code": kind.code,
+        "request_id": "3f1c9a52e0d74b6b8a3e5d1c7f20b9aa",
+    }
+
+
+async def _service_error(_request: Request, error: Exception) -> Response:
+    assert isinstance(error, ServiceError)
+    kind = next(KINDS[cls] for cls in type(error).__mro__ if cls in KINDS)
+    fields = None
+    if isinstance(error, errors.InvalidQuery):
+        fields = [FieldProblem(field=field, message=error.message) for field in error.fields]
+    missing = error.missing if isinstance(error, errors.NotReady) else None
+    return problem_response(kind, _shown(error.message), fields=fields, missing=missing)
+
+
+async def _validation_error(_request: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)
+    fields = [_field(item) for item in error.errors()]
+    return problem_response(INVALID_PARAMETER, invalid_detail(fields), fields=fields)
+
+
+async def _http_error(_request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    phrase = HTTPStatus(error.status_code).phrase
+    kind = Kind(error.status_code, phrase.lower().replace(" ", "_"), phrase.capitalize())
+    detail = {404: "No call has this path.", 405: "This path does not answer this method."}
+    return problem_response(kind, detail.get(error.status_code, _shown(str(error.detail))), headers=error.headers)
+
+
+def invalid_detail(fields: Sequence[FieldProblem]) -> str:
+    """Name the parameters to change in one sentence."""
+    return "These parameters cannot be used: " + ", ".join(dict.fromkeys(f.field for f in fields)) + "."
+
+
+def _field(item: Mapping[str, Any]) -> FieldProblem:
+    """Name the parameter and the expectation; the value itself is not repeated."""
+    place = [str(part) for part in item["loc"] if part not in ("query", "path", "body")]
+    message = "There is no such parameter." if item["type"] == "extra_forbidden" else str(item["msg"])
+    return FieldProblem(field=_shown(".".join(place) or "body"), message=_shown(message))
+
+
+def _shown(text: str) -> str:
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"

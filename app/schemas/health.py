@@ -1,0 +1,19 @@
+"""Health: alive, and ready."""
+
+from typing import Literal
+
+from pydantic import BaseModel, Field
+
+
+class Liveness(BaseModel):
+    """The process answers."""
+
+    status: Literal["live"] = Field("live", description="Always `live`.")
+
+
+class ReadinessBody(BaseModel):
+    """The service can answer."""
+
+    status: Literal["ready"] = Field("ready", description="Always `ready`; anything else is a 503.")
+    release: str = Field(description="The release that answers.")
+    degraded: list[str] = Field(description="Parts that are away without stopping answers, such as `cache`.")

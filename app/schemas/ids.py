@@ -1,0 +1,33 @@
+"""External ids as parameters: any text, in a query or in one segment of a path."""
+
+from typing import Annotated
+
+from fastapi import Path
+from pydantic import AfterValidator
+from pydantic_core import PydanticCustomError
+
+from app.identifiers import MAX_ID_BYTES, id_problem
+
+SLASH_IN_SEGMENT = "\udc2f"
+"""Stands for a `/` that was sent as `%2F`. Decoding UTF-8 never gives this code point, so nothing is confused."""
+
+
+def _check(text: str) -> str:
+    problem = id_problem(text)
+    if problem is not None:
+        raise PydanticCustomError("id", "This id {problem}.", {"problem": problem})
+    return text
+
+
+def _restore_slash(segment: str) -> str:
+    return segment.replace(SLASH_IN_SEGMENT, "/")
+
+
+ExternalId = Annotated[str, AfterValidator(_check)]
+"""An id as a query parameter: not empty, valid Unicode, no NUL, at most 800 bytes."""
+
+_PathId = Annotated[str, AfterValidator(_restore_slash), AfterValidator(_check)]
+_RULE = f"Any text of at most {MAX_ID_BYTES} bytes, percent-encoded: a slash as `%2F`, a percent sign as `%25`."
+
+UserId = Annotated[_PathId, Path(description=f"The user's id. {_RULE}", examples=["u1"])]
+ReleaseId = Annotated[_PathId, Path(description=f"The release's id, as `GET /releases` lists it. {_RULE}")]

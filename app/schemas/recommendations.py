@@ -1,0 +1,115 @@
+"""Recommendations: what can be asked, and how the list is told."""
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from app.schemas.ids import ExternalId
+from app.services.explanations import Explanation
+from app.services.recommendations import RecommendationQuery, Recommendations
+
+Finite = Annotated[float, Field(allow_inf_nan=False)]
+Triple = Annotated[tuple[str, str, str], Field(examples=[["i2", "director", "e4"]])]
+
+
+class RecommendationParameters(BaseModel):
+    """The query of a list of recommendations; a parameter that is not known is refused."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    limit: int = Field(10, ge=1, le=100, description="Items to return.")
+    exclude_seen: bool = Field(True, description="Leave out what is in the user's history.")
+    exclude: list[ExternalId] = Field(
+        [], max_length=1_000, description="Ids of items to leave out, one a parameter; ids not known are ignored."
+    )
+    explain: Literal["none", "summary"] = Field("none", description="Whether to give the reason for each item.")
+    fallback: Literal["none", "popular"] = Field(
+        "none", description="What a user who was never seen gets: 404, or the most popular items."
+    )
+
+    def query(self, user_id: str) -> RecommendationQuery:
+        """Say what is asked for, without HTTP."""
+        return RecommendationQuery(
+            user_id, self.limit, self.exclude_seen, tuple(self.exclude), self.explain, self.fallback
+        )
+
+
+class PreferenceBody(BaseModel):
+    """A preference of the user, aligned with a relation of the knowledge graph."""
+
+    relation_id: str = Field(description="The relation.", examples=["director"])
+    label: str = Field(description="The relation in words.", examples=["director"])
+    weight: Finite = Field(description="The weight that the scorer used.", examples=[1.7])
+    share: Finite = Field(description="The size of the weight over the sum of all sizes, 0 to 1.", examples=[0.41])
+
+
+class EvidenceBody(BaseModel):
+    """Stored facts that tie the recommended item to one item of the history."""
+
+    history_item: str = Field(description="The item of the user's history.", examples=["i2"])
+    facts: list[Triple] = Field(
+        description="Head entity, relation, tail entity: two facts that share an entity, or one that joins the two "
+        "directly. Every one is stored; a predicted fact is never evidence."
+    )
+    origin: Literal["stored", "accepted"] = Field(
+        description="`accepted` if a fact was predicted and then accepted by a person."
+    )
+
+
+class ExplanationBody(BaseModel):
+    """Why an item is in the list."""
+
+    status: Literal["grounded", "model_only"] = Field(
+        description="`grounded` if a stored fact ties the item to the history under the first preference, and the "
+        "score falls when that preference is masked; else `model_only`."
+    )
+    mode: Literal["hard", "soft"] = Field(description="One preference for each pair, or a mixture of all.")
+    preferences: list[PreferenceBody] = Field(description="The five preferences that weigh most, largest first.")
+    evidence: list[EvidenceBody] = Field(description="At most three ties, best first, one for each history item.")
+    text: str = Field(
+        description="One sentence made from the fields above.",
+        examples=["Because of Flatliners in your history: the same director, Joel Schumacher."],
+    )
+
+    @classmethod
+    def of(cls, explanation: Explanation) -> "ExplanationBody":
+        """Convert what the service says."""
+        return cls.model_validate(explanation, from_attributes=True)
+
+
+class RecommendedItemBody(BaseModel):
+    """One line of the list."""
+
+    rank: int = Field(description="Position in the list, from 1.", examples=[1])
+    item_id: str = Field(description="The item.", examples=["i9"])
+    title: str | None = Field(description="The item's title; null if none is stored.", examples=["Falling Down"])
+    score: Finite = Field(
+        description="Higher is better; comparable within one answer only. With the strategy `popular`, the number "
+        "of interactions.",
+        examples=[-0.83],
+    )
+    explanation: ExplanationBody | None = Field(
+        description="The reason, with `explain=summary`; null otherwise, and for popular items."
+    )
+
+
+class RecommendationList(BaseModel):
+    """The best items for one user, best first."""
+
+    recommendation_id: str = Field(description="Names this computed list; the same for as long as it is cached.")
+    user_id: str = Field(description="The user.", examples=["u1"])
+    release: str = Field(description="The release that answered.", examples=["sample-2026-01-31"])
+    strategy: Literal["personalized", "fold_in", "popular"] = Field(description="How the list was made.")
+    degraded: list[str] = Field(description="Parts that were away, such as `cache`; the list is right all the same.")
+    items: list[RecommendedItemBody] = Field(description="The items; empty if nothing is left to recommend.")
+    next_cursor: str | None = Field(description="For the next page; null if there is none.")
+
+    @classmethod
+    def of(cls, result: Recommendations) -> "RecommendationList":
+        """Convert what the service says."""
+        return cls.model_validate(result, from_attributes=True)
+
+
+def render(result: Recommendations) -> bytes:
+    """Write a list as the JSON that is sent, and cached."""
+    return RecommendationList.of(result).model_dump_json().encode("utf-8")

@@ -1,0 +1,77 @@
+"""Computed answers, cached: one computation a key at a time, and only complete answers are stored."""
+
+import asyncio
+import hashlib
+import json
+import random
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+
+from app.ports import Cache
+
+SCHEMA = 1
+"""Part of every key. Raise it whenever the stored bytes change their form."""
+
+_JITTER = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The body of an answer, ready to send. `complete` is False where something was away: it is never stored."""
+
+    body: bytes
+    complete: bool
+
+
+class Answers:
+    """Gives answers from the cache or computes them."""
+
+    def __init__(self, cache: Cache, ttl_seconds: int) -> None:
+        self._cache = cache
+        self._ttl_seconds = ttl_seconds
+        self._running: dict[str, asyncio.Task[bytes]] = {}
+
+    async def get(self, parts: Mapping[str, object], compute: Callable[[], Awaitable[Answer]]) -> bytes:
+        """Give the answer to the question that `parts` describe in full (see `key_of`).
+
+        Those who ask the same at the same time share one computation. It runs in a task of its own: a caller that
+        goes away takes nothing from the others. An error reaches all of them, and is not kept.
+        """
+        key = key_of(parts)
+        task = self._running.get(key)
+        if task is None:
+            task = asyncio.create_task(self._find(key, compute))
+            self._running[key] = task
+            task.add_done_callback(lambda done: self._forget(key, done))
+        return await asyncio.shield(task)
+
+    async def _find(self, key: str, compute: Callable[[], Awaitable[Answer]]) -> bytes:
+        cached = await self._cache.get(key)
+        if cached is not None:
+            return cached
+        answer = await compute()
+        if answer.complete:
+            await self._cache.set(key, answer.body, self._jittered_ttl())
+        return answer.body
+
+    def _jittered_ttl(self) -> int:
+        """Spread expiry, so that answers computed together are not computed together again."""
+        return max(1, round(self._ttl_seconds * random.uniform(1 - _JITTER, 1 + _JITTER)))
+
+    def _forget(self, key: str, done: asyncio.Task[bytes]) -> None:
+        self._running.pop(key, None)
+        if not done.cancelled():
+            # Where every caller went away, this marks the error as seen.
+            done.exception()
+
+
+def key_of(parts: Mapping[str, object]) -> str:
+    """Name a question: a hash over its JSON, in which no two different sets of parts look alike.
+
+    >>> key_of({"user": "a:b", "limit": 1}) == key_of({"limit": 1, "user": "a:b"})
+    True
+    >>> key_of({"user": "a", "more": "b"}) == key_of({"user": 'a","more":"b'})
+    False
+    """
+    text = json.dumps([SCHEMA, parts], sort_keys=True, separators=(",", ":"))
+    return f"ktup:{hashlib.sha256(text.encode('ascii')).hexdigest()}"

@@ -1,0 +1,91 @@
+"""Missing facts of the knowledge graph, ranked by the model; what is stored already is told apart."""
+
+import logging
+import math
+from dataclasses import dataclass
+
+from app.errors import UnknownEntity, UnknownRelation
+from app.ports import CompletionQuery, ScoredCandidate
+from app.services.releases import ReleaseManager
+from app.services.scoring import ScoringPool
+from app.stored import Facts, Labels
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """One possible completion; `known` if the fact it makes is stored."""
+
+    rank: int
+    id: str
+    label: str | None
+    score: float
+    probability: float | None
+    known: bool
+    type_ok: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Completions:
+    """The candidates for one query; `known_excluded` counts the stored completions that were left out."""
+
+    query: CompletionQuery
+    release: str
+    candidates: tuple[Candidate, ...]
+    known_excluded: int
+
+
+class CompletionService:
+    """Completes facts with the active release, against everything that is stored."""
+
+    def __init__(
+        self, facts: Facts, entities: Labels, relations: Labels, releases: ReleaseManager, scoring: ScoringPool
+    ) -> None:
+        self._facts = facts
+        self._entities = entities
+        self._relations = relations
+        self._releases = releases
+        self._scoring = scoring
+
+    async def complete(self, query: CompletionQuery, limit: int, include_known: bool, type_check: bool) -> Completions:
+        """Rank what may complete the query.
+
+        Raises:
+            NoActiveRelease, StorageUnavailable, Overloaded: it cannot be computed now.
+            UnknownEntity, UnknownRelation: not stored.
+            NotInRelease: stored, but the release has no vector for it.
+        """
+        release = self._releases.current()
+        await self._check(query)
+        known = await self._facts.completions(query)
+        excluded = frozenset() if include_known else known
+        scored = await self._scoring.run(release.completer.complete, query, limit, excluded, type_check)
+        candidates = await self._label(query, _finite(scored), known)
+        return Completions(query, release.info.release_id, candidates, len(excluded))
+
+    async def _check(self, query: CompletionQuery) -> None:
+        entities = [end for end in (query.head, query.tail) if end is not None]
+        stored = await self._entities.labels(entities)
+        for entity_id in entities:
+            if entity_id not in stored:
+                raise UnknownEntity(entity_id)
+        if query.relation is not None and query.relation not in await self._relations.labels([query.relation]):
+            raise UnknownRelation(query.relation)
+
+    async def _label(
+        self, query: CompletionQuery, scored: list[ScoredCandidate], known: frozenset[str]
+    ) -> tuple[Candidate, ...]:
+        table = self._relations if query.target == "relation" else self._entities
+        labels = await table.labels([candidate.id for candidate in scored])
+        return tuple(
+            Candidate(rank, c.id, labels.get(c.id), float(c.score), c.probability, c.id in known, c.type_ok)
+            for rank, c in enumerate(scored, start=1)
+        )
+
+
+def _finite(scored: list[ScoredCandidate]) -> list[ScoredCandidate]:
+    for candidate in scored:
+        if not math.isfinite(candidate.score):
+            _log.error("a score is not finite; the candidate is left out", extra={"candidate_id": candidate.id})
+    return [candidate for candidate in scored if math.isfinite(candidate.score)]

@@ -1,0 +1,38 @@
+"""Whether the service can answer, and what is missing if it cannot, by name."""
+
+from dataclasses import dataclass
+
+from app.errors import NotReady
+from app.ports import Cache
+from app.services.releases import ReleaseManager
+from app.stored import Schema
+
+
+@dataclass(frozen=True, slots=True)
+class Readiness:
+    """Ready to answer; `degraded` names what is away without stopping answers."""
+
+    release: str
+    degraded: tuple[str, ...]
+
+
+class HealthService:
+    """Looks at every part that an answer needs."""
+
+    def __init__(self, schema: Schema, releases: ReleaseManager, cache: Cache) -> None:
+        self._schema = schema
+        self._releases = releases
+        self._cache = cache
+
+    async def check(self) -> Readiness:
+        """Say what answers.
+
+        Raises:
+            NotReady: a part is missing; the cache is not such a part.
+        """
+        problems = {"database": await self._schema.problem(), "release": self._releases.problem}
+        missing = {part: problem for part, problem in problems.items() if problem is not None}
+        if missing:
+            raise NotReady(missing)
+        degraded = () if self._cache.available else ("cache",)
+        return Readiness(self._releases.current().info.release_id, degraded)
