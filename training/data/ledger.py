@@ -67,8 +67,8 @@ class Ledger:
 
     def keep(self, rows: pl.DataFrame) -> None:
         """Enter rows that are part of the data set."""
-        for file, lines in _by_file(rows):
-            self._entries[file].rows_kept += len(lines)
+        for file, count, _ in _by_file(rows):
+            self._entries[file].rows_kept += count
 
     def drop(self, rows: pl.DataFrame, reason: str) -> None:
         """Enter rows that are well formed, but not wanted."""
@@ -77,7 +77,7 @@ class Ledger:
     def reject(self, rows: pl.DataFrame, reason: str, expected: str) -> None:
         """Enter rows that are not what the format says; `expected` finishes "expected ..."."""
         self._enter(rows, reason, malformed=True)
-        for file, lines in _by_file(rows):
+        for file, _, lines in _by_file(rows):
             entry, first = self._entries[file], lines[0]
             if entry.first_bad is None or first < entry.first_bad.line:
                 entry.first_bad = _Bad(first, expected)
@@ -104,10 +104,10 @@ class Ledger:
         return tuple(self._report(entry) for entry in self._entries)
 
     def _enter(self, rows: pl.DataFrame, reason: str, *, malformed: bool) -> None:
-        for file, lines in _by_file(rows):
+        for file, count, lines in _by_file(rows):
             dropped = self._entries[file].dropped
-            count, first = dropped.get((reason, malformed), (0, []))
-            dropped[reason, malformed] = (count + len(lines), sorted([*first, *lines[:_FIRST_LINES]])[:_FIRST_LINES])
+            before, first = dropped.get((reason, malformed), (0, []))
+            dropped[reason, malformed] = (before + count, sorted([*first, *lines])[:_FIRST_LINES])
 
     def _report(self, entry: _Entry) -> FileReport:
         drops = (
@@ -134,6 +134,7 @@ def sift(rows: pl.DataFrame, good: pl.Expr, ledger: Ledger, reason: str, expecte
     return rows
 
 
-def _by_file(rows: pl.DataFrame) -> Iterator[tuple[int, list[int]]]:
-    for key, group in rows.select(ORIGIN).group_by(FILE, maintain_order=True):
-        yield int(str(key[0])), group[LINE].sort().to_list()
+def _by_file(rows: pl.DataFrame) -> Iterator[tuple[int, int, list[int]]]:
+    """Give each file with the number of its rows and the first lines of them."""
+    first = pl.col(LINE).sort().head(_FIRST_LINES)
+    yield from rows.group_by(FILE, maintain_order=True).agg(pl.len(), first).iter_rows()

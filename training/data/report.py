@@ -91,7 +91,7 @@ class ImportReport(_Frozen):
         share = f"{_percent(a.interactions_on_aligned_items, a.interactions)} of the interactions"
         console.print(
             f"Alignment: {a.aligned_items:,} of {a.items:,} items ({_percent(a.aligned_items, a.items)}, {share}) "
-            f"stand for {a.linked_entities:,} entities; {a.items_sharing_an_entity:,} items share theirs with another item."
+            f"stand for {a.linked_entities:,} entities; {a.items_sharing_an_entity:,} items share theirs."
         )
         for overlap in self.overlaps:
             kept, removed = overlap.kept_in, overlap.removed_from

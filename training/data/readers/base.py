@@ -63,14 +63,13 @@ def enter(source: SourceText, sheet: Sheet, ledger: Ledger, expected: str) -> pl
     """Enter a sheet in the ledger and give its rows with their origin.
 
     Rows of another width are rejected as not `expected`, and so are rows with a NUL character, which no database text
-    can hold (it is what UTF-16 read as UTF-8 looks like).
+    can hold (UTF-16 that was read as UTF-8 is full of them).
     """
     file = ledger.open(source, sheet.rows.height + len(sheet.bad_lines), sheet.blank_lines)
     origin = pl.lit(file, dtype=pl.Int64).alias(FILE)
-    ledger.reject(sheet.bad_lines.to_frame().with_columns(origin), "wrong number of columns", expected)
-    rows = sheet.rows.with_columns(origin)
-    no_nul = ~pl.any_horizontal(pl.col(sheet.columns).str.contains("\0", literal=True))
-    return sift(rows, no_nul, ledger, "NUL character", "text without NUL characters")
+    ledger.reject(pl.DataFrame({LINE: sheet.bad_lines}).with_columns(origin), "wrong number of columns", expected)
+    nul = pl.any_horizontal(pl.exclude(LINE, FILE).str.contains("\0", literal=True))
+    return sift(sheet.rows.with_columns(origin), ~nul, ledger, "NUL character", "text without NUL characters")
 
 
 def require_ids(rows: pl.DataFrame, columns: Sequence[str], ledger: Ledger) -> pl.DataFrame:
@@ -92,8 +91,3 @@ def first_labels(rows: pl.DataFrame, key: str, label: str) -> pl.DataFrame:
     """Give each id once, in the order of appearance, with the first label that is not empty, or null."""
     named = rows.select(key, pl.col(label).replace("", None))
     return named.group_by(key, maintain_order=True).agg(pl.col(label).drop_nulls().first())
-
-
-def origin_sorted(rows: pl.DataFrame) -> pl.DataFrame:
-    """Put rows back into the order of their files and lines."""
-    return rows.sort(FILE, LINE, maintain_order=True)

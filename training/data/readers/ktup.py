@@ -8,7 +8,7 @@ import polars as pl
 from training.data.errors import ColumnOrder
 from training.data.ledger import FILE, LINE, ORIGIN, Ledger, sift
 from training.data.readers.base import RawTables, ReadOptions, enter, first_labels, parse_value, require_ids
-from training.data.readers.sheet import parse_plain
+from training.data.readers.sheet import cell, parse_plain
 from training.data.readers.text import read_text
 from training.data.schema import SPLITS
 
@@ -109,7 +109,8 @@ class _Files:
         expected = f"{len(columns)} columns separated by tabs ({', '.join(columns)})"
         self._options.progress(f"reading {name}")
         source = read_text(self._source / name, name, encoding=self._options.encoding, expected=expected)
-        return enter(source, parse_plain(source.text, "\t", columns), self._ledger, expected)
+        rows = enter(source, parse_plain(source.text, "\t", len(columns)), self._ledger, expected)
+        return rows.rename({cell(place): column for place, column in enumerate(columns)})
 
     def _check_order(self, rows: pl.DataFrame, relations: pl.DataFrame) -> None:
         strange = rows.filter(~pl.col("relation").is_in(relations["dense"].implode()))

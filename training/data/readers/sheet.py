@@ -9,105 +9,108 @@ import polars as pl
 
 from training.data.ledger import LINE
 
-_BROKEN_QUOTES: list[str] = []
+MAX_RECORD_LINES = 1_000  # of one CSV record; bounds what a quote that is never closed can cost
+_BROKEN: list[str] = []
+
 Record = tuple[int, list[str]]
 
 
 @dataclass(frozen=True)
 class Sheet:
-    """Rows whose number of cells is right, and where the others stand.
+    """Rows whose number of cells is right, and where the others start.
 
     Attributes:
-        columns: names of the cells of a row, given or read from the header.
-        header_line: the line of the header, or None.
-        rows: `_line` (int64) and one trimmed text a column.
+        header: the trimmed cells of the first row, or None where it was asked to be data.
+        header_line: the line of the header; 1 where there is none.
+        rows: `_line` (int64) and the trimmed texts `cell_0`, `cell_1`, ...
         bad_lines: first lines of the records with another number of cells, or with broken quotes.
         blank_lines: lines of nothing but white space, which are no rows.
     """
 
-    columns: tuple[str, ...]
-    header_line: int | None
+    header: tuple[str, ...] | None
+    header_line: int
     rows: pl.DataFrame
     bad_lines: pl.Series
     blank_lines: int
 
 
-def parse_plain(text: str, separator: str, columns: Sequence[str] | None = None) -> Sheet:
+def cell(place: int) -> str:
+    """Name the column of `Sheet.rows` that holds the cells at a place, counted from 0."""
+    return f"cell_{place}"
+
+
+def parse_plain(text: str, separator: str, width: int | None = None) -> Sheet:
     """Split each line at each separator; a quote is a character like any other.
 
     Args:
         text: the whole file.
         separator: one character.
-        columns: names of the columns, or None where the first row that is not blank names them.
+        width: cells of a row, or None where the first row that is not blank is a header.
     """
     lines = text.replace("\r\n", "\n").replace("\r", "\n").removesuffix("\n").split("\n") if text else []
-    table = pl.DataFrame({"text": pl.Series(lines, dtype=pl.String)}).with_columns(
-        pl.int_range(1, pl.len() + 1, dtype=pl.Int64).alias(LINE)
-    )
+    table = pl.DataFrame({"text": pl.Series(lines, dtype=pl.String)}).with_row_index(LINE, offset=1)
     blank = (pl.col("text").str.strip_chars() == "") & ~pl.col("text").str.contains(separator, literal=True)
-    full = table.filter(~blank)
-    header_line = None
-    if columns is None:
-        columns = [cell.strip() for cell in (full["text"][0] if full.height else "").split(separator)]
-        header_line = full[LINE][0] if full.height else None
-        full = full.slice(1)
-    rows, bad = _cells(full, separator, columns)
-    blanks = table.height - full.height - (header_line is not None)
-    return Sheet(tuple(columns), header_line, rows, bad, blanks)
+    full = table.filter(~blank).cast({LINE: pl.Int64})
+    blanks = table.height - full.height
+    header, header_line = None, 1
+    if width is None:
+        first = full["text"][0] if full.height else ""
+        header, header_line = _trimmed(first.split(separator)), full[LINE][0] if full.height else 1
+        full, width = full.slice(1), len(header)
+    rows, bad = _split(full, separator, width)
+    return Sheet(header, header_line, rows, bad, blanks)
 
 
-def parse_csv(text: str, separator: str, columns: Sequence[str] | None = None) -> Sheet:
-    """Split as RFC 4180: a quoted cell may hold separators, doubled quotes and line ends.
+def parse_csv(text: str, separator: str) -> Sheet:
+    """Split as RFC 4180: a quoted cell may hold separators, doubled quotes and line ends. The first row is a header.
 
     Where quotes break the rule, one line is given up and the next one is read afresh, so that a quote that is never
     closed cannot swallow the rest of the file.
     """
     if '"' not in text:
-        return parse_plain(text, separator, columns)
+        return parse_plain(text, separator)
     records = list(_records(text, separator))
-    full = [(line, cells) for line, cells in records if cells == _BROKEN_QUOTES or not _is_blank(cells)]
-    header_line = None
-    if columns is None:
-        header_line, header = full[0] if full else (None, [""])
-        columns = [cell.strip() for cell in header]
-        full = full[1:]
-    good = [(line, cells) for line, cells in full if len(cells) == len(columns)]
-    bad = [line for line, cells in full if len(cells) != len(columns)]
-    blanks = len(records) - len(full) - (header_line is not None)
-    return Sheet(tuple(columns), header_line, _frame(good, columns), pl.Series(LINE, bad, dtype=pl.Int64), blanks)
+    full = [record for record in records if not _is_blank(record[1])]
+    header_line, cells = full[0] if full else (1, [])
+    header = _trimmed(cells or [""])
+    good = [record for record in full[1:] if len(record[1]) == len(header)]
+    bad = pl.Series(LINE, [line for line, cells in full[1:] if len(cells) != len(header)], dtype=pl.Int64)
+    return Sheet(header, header_line, _frame(good, len(header)), bad, len(records) - len(full))
 
 
-def _cells(lines: pl.DataFrame, separator: str, columns: Sequence[str]) -> tuple[pl.DataFrame, pl.Series]:
-    width = len(columns)
-    cells = lines.select(LINE, pl.col("text").str.split_exact(separator, width).alias("cell")).unnest("cell")
-    complete = cells[f"field_{width - 1}"].is_not_null() & cells[f"field_{width}"].is_null()
-    names = [pl.col(f"field_{place}").str.strip_chars().alias(column) for place, column in enumerate(columns)]
-    return cells.filter(complete).select(LINE, *names), cells.filter(~complete)[LINE]
+def _trimmed(cells: Sequence[str]) -> tuple[str, ...]:
+    return tuple(text.strip() for text in cells)
 
 
-def _frame(records: Sequence[Record], columns: Sequence[str]) -> pl.DataFrame:
-    cells = zip(*(cells for _, cells in records), strict=True) if records else [()] * len(columns)
-    texts = {
-        column: pl.Series(values, dtype=pl.String).str.strip_chars()
-        for column, values in zip(columns, cells, strict=True)
-    }
-    return pl.DataFrame({LINE: pl.Series([line for line, _ in records], dtype=pl.Int64), **texts})
+def _split(lines: pl.DataFrame, separator: str, width: int) -> tuple[pl.DataFrame, pl.Series]:
+    fields = lines.select(LINE, pl.col("text").str.split_exact(separator, width).alias("fields")).unnest("fields")
+    right = fields[f"field_{width - 1}"].is_not_null() & fields[f"field_{width}"].is_null()
+    cells = [pl.col(f"field_{place}").str.strip_chars().alias(cell(place)) for place in range(width)]
+    return fields.filter(right).select(LINE, *cells), fields.filter(~right)[LINE]
+
+
+def _frame(records: Sequence[Record], width: int) -> pl.DataFrame:
+    columns = list(zip(*(cells for _, cells in records), strict=True)) or [()] * width
+    texts = (pl.Series(cell(place), texts, dtype=pl.String).str.strip_chars() for place, texts in enumerate(columns))
+    return pl.DataFrame([pl.Series(LINE, [line for line, _ in records], dtype=pl.Int64), *texts])
 
 
 def _records(text: str, separator: str) -> Iterator[Record]:
+    """Give each record with its first line; one with broken quotes has no cells and ends with its line."""
     lines = _Lines(text)
     reader = csv.reader(lines, delimiter=separator, strict=True)
     while True:
-        start = lines.place
+        start = lines.start()
         try:
             cells = next(reader)
         except StopIteration:
             return
         except csv.Error:
             lines.place = start + 1
-            yield start + 1, _BROKEN_QUOTES
+            cells = _BROKEN
         else:
-            yield start + 1, cells or [""]
+            cells = cells or [""]
+        yield start + 1, cells
 
 
 class _Lines:
@@ -115,7 +118,12 @@ class _Lines:
 
     def __init__(self, text: str) -> None:
         self._lines = list(io.StringIO(text, newline=""))
-        self.place = 0
+        self.place = self._limit = 0
+
+    def start(self) -> int:
+        """Begin a record here."""
+        self._limit = self.place + MAX_RECORD_LINES
+        return self.place
 
     def __iter__(self) -> "_Lines":
         return self
@@ -123,6 +131,8 @@ class _Lines:
     def __next__(self) -> str:
         if self.place >= len(self._lines):
             raise StopIteration
+        if self.place >= self._limit:
+            raise csv.Error("record too long")
         self.place += 1
         return self._lines[self.place - 1]
 

@@ -8,7 +8,7 @@ import polars as pl
 from training.data.errors import BadOption, MalformedFile, MissingFile
 from training.data.ledger import ORIGIN, Ledger, sift
 from training.data.readers.base import RawTables, ReadOptions, enter, first_labels, parse_value, require_ids
-from training.data.readers.sheet import Sheet, parse_csv, parse_plain
+from training.data.readers.sheet import cell, parse_csv, parse_plain
 from training.data.readers.text import read_text
 from training.data.schema import NULLABLE, SPLITS, TABLES
 
@@ -110,30 +110,30 @@ class _Files:
         expected = f"a header with the columns {', '.join(needed)}"
         path = self._find(name)
         if path is None:
-            raise MissingFile(self._source / f"{name}.csv", f"it, or {name}.tsv, with {expected}")
+            raise MissingFile(self._source / f"{name}.csv", f"{name}.csv or {name}.tsv, with {expected}")
         self._options.progress(f"reading {path.name}")
         source = read_text(path, path.name, encoding=self._options.encoding, expected=expected)
         sheet = parse_csv(source.text, ",") if path.suffix == ".csv" else parse_plain(source.text, "\t")
-        columns = self._columns(path, sheet, needed, list(TABLES[name].names()), expected)
-        width = f"{len(sheet.columns)} columns ({', '.join(sheet.columns)})"
-        rows = enter(source, sheet, self._ledger, width)
-        return rows.select(*ORIGIN, *columns)
+        header = sheet.header or ()
+        columns = self._columns(path, name, header)
+        if columns is None:
+            raise MalformedFile(path, sheet.header_line, f"{expected}, each once", source.line(sheet.header_line))
+        width = f"{len(header)} columns ({', '.join(header)})"
+        return enter(source, sheet, self._ledger, width).select(*ORIGIN, *columns)
 
-    def _columns(
-        self, path: Path, sheet: Sheet, needed: Sequence[str], known: Sequence[str], expected: str
-    ) -> list[pl.Expr]:
-        """Match the header with the table's columns; a nullable one that is absent is empty throughout."""
-        named = {_ALIASES.get(column, column): column for column in reversed(sheet.columns)}
-        header = f"{', '.join(sheet.columns)!r}"
-        if len(named) < len(sheet.columns):
-            raise MalformedFile(path, sheet.header_line or 1, "a header that names each column once", header)
-        if any(column not in named for column in needed):
-            raise MalformedFile(path, sheet.header_line or 1, expected, header)
-        for column in sheet.columns:
-            if _ALIASES.get(column, column) not in known:
-                self.warnings.append(f"{path.name}: the column {column!r} is not used")
-        absent = [pl.lit("").alias(column) for column in known if column not in named and column in NULLABLE]
-        return [pl.col(named[column]).alias(column) for column in known if column in named] + absent
+    def _columns(self, path: Path, name: str, header: Sequence[str]) -> list[pl.Expr] | None:
+        """Find the table's columns in the header; a nullable one that is absent is empty throughout.
+
+        None: a column is missing, or named twice.
+        """
+        places = {_ALIASES.get(column, column): place for place, column in enumerate(header)}
+        known = TABLES[name].names()
+        missing = [column for column in known if column not in places]
+        if len(places) < len(header) or not all(_is_optional(column) for column in missing):
+            return None
+        self.warnings += [f"{path.name}: the column {column!r} is not used" for column in places if column not in known]
+        found = [pl.col(cell(places[column])).alias(column) for column in known if column in places]
+        return found + [pl.lit("").alias(column) for column in missing if column in NULLABLE]
 
 
 def _is_optional(column: str) -> bool:

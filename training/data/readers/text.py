@@ -30,19 +30,21 @@ def read_text(path: Path, name: str, *, encoding: str | None, expected: str) -> 
         return SourceText(path, name, data.decode("utf-8").removeprefix(_BOM), "utf-8")
     except UnicodeDecodeError as error:
         if encoding is None:
-            raise _undecodable(path, data, error) from None
+            raise _undecodable(path, data, error, "utf-8") from None
         return SourceText(path, name, _decode(path, data, encoding).removeprefix(_BOM), encoding, error.start)
 
 
 def _decode(path: Path, data: bytes, encoding: str) -> str:
     try:
-        return data.decode(encoding)
+        text = data.decode(encoding)
+        text.encode("utf-8")  # a few codecs (utf-7) let half a character through, which no table can hold
     except UnicodeDecodeError as error:
-        raise _undecodable(path, data, error) from None
-    except (LookupError, UnicodeError):
-        raise BadOption("--encoding", f"{encoding!r} is no text encoding that Python knows") from None
+        raise _undecodable(path, data, error, encoding) from None
+    except (LookupError, ValueError):
+        raise BadOption("--encoding", f"{encoding!r} is no encoding that turns {path} into text") from None
+    return text
 
 
-def _undecodable(path: Path, data: bytes, error: UnicodeDecodeError) -> UndecodableFile:
-    line = len(data[: error.start].replace(b"\r\n", b"\n").replace(b"\r", b"\n").split(b"\n"))
-    return UndecodableFile(path, error.start, line, error.encoding)
+def _undecodable(path: Path, data: bytes, error: UnicodeDecodeError, encoding: str) -> UndecodableFile:
+    before = data[: error.start].replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+    return UndecodableFile(path, error.start, before.count(b"\n") + 1, encoding)
