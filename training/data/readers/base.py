@@ -75,7 +75,7 @@ def enter(source: SourceText, sheet: Sheet, ledger: Ledger, expected: str) -> pl
 def require_ids(rows: pl.DataFrame, columns: Sequence[str], ledger: Ledger) -> pl.DataFrame:
     """Reject rows where an id is empty."""
     for column in columns:
-        rows = sift(rows, pl.col(column) != "", ledger, f"empty {column}", f"a {column}")
+        rows = sift(rows, pl.col(column) != "", ledger, f"empty {column}", f"{column} not to be empty")
     return rows
 
 

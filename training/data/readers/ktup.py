@@ -14,6 +14,7 @@ from training.data.schema import SPLITS
 
 USERS, ITEMS, ENTITIES, RELATIONS = "u_map.dat", "i_map.dat", "kg/e_map.dat", "kg/r_map.dat"
 LINKS = "i2kg_map.tsv"
+DENSE, ORIGINAL = "dense id", "original id"
 
 LAYOUT = f"""\
 {{train,valid,test}}.dat        user TAB item TAB rating, dense ids
@@ -41,10 +42,12 @@ class KtupReader:
         return RawTables(
             source_format=self.name,
             declared={
-                "users": maps[USERS].select(user_id="id"),
-                "items": maps[ITEMS].select(item_id="id").join(titles, on="item_id", how="left", maintain_order="left"),
-                "entities": maps[ENTITIES].select(entity_id="id", label=pl.lit(None, dtype=pl.String)),
-                "relations": maps[RELATIONS].select(relation_id="id", label=pl.lit(None, dtype=pl.String)),
+                "users": maps[USERS].select(user_id=ORIGINAL),
+                "items": maps[ITEMS]
+                .select(item_id=ORIGINAL)
+                .join(titles, on="item_id", how="left", maintain_order="left"),
+                "entities": maps[ENTITIES].select(entity_id=ORIGINAL, label=pl.lit(None, dtype=pl.String)),
+                "relations": maps[RELATIONS].select(relation_id=ORIGINAL, label=pl.lit(None, dtype=pl.String)),
             },
             interactions=interactions,
             triples=triples,
@@ -60,18 +63,18 @@ class _Files:
         self._source, self._options, self._ledger = source, options, ledger
 
     def map(self, name: str) -> pl.DataFrame:
-        """Read a map as `dense` (int64) and `id`, both unique."""
+        """Read a map as "dense id" (int64) and "original id", both unique."""
         ledger = self._ledger
-        rows = _numbered(self._rows(name, ("dense", "id")), ("dense",), ledger)
-        rows = require_ids(rows, ("id",), ledger)
-        first = rows.select(pl.struct("dense", "id").is_first_distinct()).to_series()
+        rows = _numbered(self._rows(name, (DENSE, ORIGINAL)), (DENSE,), ledger)
+        rows = require_ids(rows, (ORIGINAL,), ledger)
+        first = rows.select(pl.struct(DENSE, ORIGINAL).is_first_distinct()).to_series()
         ledger.drop(rows.filter(~first), "repeated row")
         rows = rows.filter(first)
-        for column in ("dense", "id"):
-            rows = sift(rows, pl.col(column).is_first_distinct(), ledger, f"{column} id again", "an id not seen before")
+        for column in (DENSE, ORIGINAL):
+            rows = sift(rows, pl.col(column).is_first_distinct(), ledger, f"{column} again", f"each {column} once")
         ledger.keep(rows)
         ledger.check()
-        return rows.select("dense", "id")
+        return rows.select(DENSE, ORIGINAL)
 
     def interactions(self, split: str, maps: Mapping[str, pl.DataFrame]) -> pl.DataFrame:
         """Read one split of the ratings, with original ids; the rating becomes the value."""
@@ -113,7 +116,7 @@ class _Files:
         return rows.rename({cell(place): column for place, column in enumerate(columns)})
 
     def _check_order(self, rows: pl.DataFrame, relations: pl.DataFrame) -> None:
-        strange = rows.filter(~pl.col("relation").is_in(relations["dense"].implode()))
+        strange = rows.filter(~pl.col("relation").is_in(relations[DENSE].implode()))
         if strange.height * 2 > rows.height:
             source, line = self._ledger.source(strange[FILE][0]), strange[LINE][0]
             expected = f"head, tail, relation with one of the {relations.height} relations of {RELATIONS}"
@@ -131,10 +134,14 @@ def _numbered(rows: pl.DataFrame, columns: Sequence[str], ledger: Ledger) -> pl.
 def _original(
     rows: pl.DataFrame, column: str, name: str, maps: Mapping[str, pl.DataFrame], ledger: Ledger
 ) -> pl.DataFrame:
-    rows = rows.join(maps[name], left_on=column, right_on="dense", how="left", maintain_order="left")
-    expected = f"a {column} that {name} lists"
+    rows = rows.join(maps[name], left_on=column, right_on=DENSE, how="left", maintain_order="left")
+    expected = f"{column} to be listed in {name}"
     return sift(
-        rows.drop(column).rename({"id": column}), pl.col(column).is_not_null(), ledger, f"unknown {column}", expected
+        rows.drop(column).rename({ORIGINAL: column}),
+        pl.col(column).is_not_null(),
+        ledger,
+        f"unknown {column}",
+        expected,
     )
 
 

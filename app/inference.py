@@ -1,0 +1,199 @@
+"""A release as the ports see it: external ids outside, rows inside. The one file of the service that knows torch.
+
+Serving scores in float64 on one thread: requests run side by side in the service's own threads, and float64 makes the
+order of two items independent of how many were scored together.
+"""
+
+import logging
+from collections.abc import Collection, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import faiss
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from app.errors import NotInRelease, ReleaseRefused, UnknownRelease
+from app.ports import (
+    Attribution,
+    CompletionQuery,
+    PreferenceWeight,
+    ReleaseInfo,
+    ScoredCandidate,
+    ScoredItem,
+    Tie,
+)
+from models.checkpoint import CheckpointError
+from models.explanation.attribution import attribute
+from models.explanation.evidence import rank_ties
+from models.release import RELEASE_ID, Release, load_release, read_release_manifest
+from models.vocabulary import Vocabulary
+
+log = logging.getLogger(__name__)
+
+
+class FileReleaseStore:
+    """The folder of releases."""
+
+    def __init__(self, releases: Path) -> None:
+        self._releases = releases
+
+    def list(self) -> list[ReleaseInfo]:
+        """Give every release directory, newest first; a broken one with its problem. A missing folder is empty."""
+        if not self._releases.is_dir():
+            return []
+        named = [path for path in self._releases.iterdir() if path.is_dir() and RELEASE_ID.fullmatch(path.name)]
+        infos = [_info(path) for path in named]
+        return sorted(infos, key=lambda info: (info.created_at, info.release_id), reverse=True)
+
+    def load(self, release_id: str) -> "InferenceRelease":
+        """Load a release and check it as a whole.
+
+        Raises:
+            UnknownRelease: there is no such directory, or the id is none.
+            ReleaseRefused: it is cut, altered, of another version, or its parts do not belong together.
+        """
+        if not RELEASE_ID.fullmatch(release_id) or not (self._releases / release_id).is_dir():
+            raise UnknownRelease(release_id)
+        torch.set_num_threads(1)
+        faiss.omp_set_num_threads(1)
+        try:
+            release = load_release(self._releases / release_id)
+        except (CheckpointError, OSError) as error:
+            raise ReleaseRefused(release_id, str(error)) from error
+        return InferenceRelease(release)
+
+
+class InferenceRelease:
+    """A release that answers: recommender, explainer and completer over one model."""
+
+    def __init__(self, release: Release) -> None:
+        self._release = release
+        self._model = release.checkpoint.model
+        self.info = _info_of(release.manifest)
+
+    @property
+    def recommender(self) -> "InferenceRelease":
+        """Top-N."""
+        return self
+
+    @property
+    def explainer(self) -> "InferenceRelease":
+        """Reasons."""
+        return self
+
+    @property
+    def completer(self) -> "InferenceRelease":
+        """Missing facts."""
+        return self
+
+    def knows_user(self, user_id: str) -> bool:
+        """Whether the user has a vector here."""
+        return user_id in self._vocabulary("users")
+
+    def recommend(self, user_id: str, n: int, exclude: Collection[str] = ()) -> list[ScoredItem]:
+        """Give the best n items that are not excluded, best first."""
+        items, user_row = self._vocabulary("items"), self._row("user", user_id)
+        known = [row for item in exclude if (row := items.get(item)) is not None]
+        ranking = self._release.searcher.search(user_row, n, np.unique(np.array(known, dtype=np.int64)))
+        pairs = zip(ranking.rows.tolist(), ranking.scores.tolist(), strict=True)
+        return [ScoredItem(items.id(row), score) for row, score in pairs]
+
+    def attribute(self, user_id: str, item_ids: Sequence[str]) -> list[Attribution]:
+        """Attribute each pair's score to preferences."""
+        if not item_ids:
+            return []
+        rows = np.array([self._row("item", item_id) for item_id in item_ids], dtype=np.int64)
+        found = attribute(self._model, self._row("user", user_id), rows)
+        relations, mode = self._vocabulary("relations"), self._model.config.strategy
+        return [
+            Attribution(item_id, mode, float(score), _preferences(relations, weights), float(without))
+            for item_id, weights, score, without in zip(
+                item_ids, found.weights, found.scores, found.scores_without_top, strict=True
+            )
+        ]
+
+    def rank_ties(self, attribution: Attribution, ties: Sequence[Tie], limit: int) -> list[Tie]:
+        """Order ties by the share of their relation, then by specificity."""
+        return rank_ties(ties, {p.relation_id: p.share for p in attribution.preferences}, limit)
+
+    def complete(
+        self, query: CompletionQuery, limit: int, exclude: Collection[str] = (), type_check: bool = True
+    ) -> list[ScoredCandidate]:
+        """Rank what may complete the query, best first, ties in vocabulary order."""
+        target = "relation" if query.target == "relation" else "entity"
+        vocabulary = self._vocabulary("relations" if target == "relation" else "entities")
+        scores, seen = self._completion_scores(query), self._seen(query)
+        kept = np.isfinite(scores)
+        if not kept.all():
+            log.error("release %s: %d scores are not finite", self.info.release_id, int((~kept).sum()))
+        if type_check:
+            kept &= seen
+        kept[[row for external_id in exclude if (row := vocabulary.get(external_id)) is not None]] = False
+        rows = np.flatnonzero(kept)
+        best = rows[np.argsort(-scores[rows], kind="stable")[:limit]]
+        return [ScoredCandidate(vocabulary.id(int(k)), float(scores[k]), None, bool(seen[k])) for k in best]
+
+    @torch.no_grad()
+    def _completion_scores(self, query: CompletionQuery) -> NDArray[np.float64]:
+        rows = {
+            "head": None if query.head is None else torch.tensor([self._row("entity", query.head)]),
+            "relation": None if query.relation is None else torch.tensor([self._row("relation", query.relation)]),
+            "tail": None if query.tail is None else torch.tensor([self._row("entity", query.tail)]),
+        }
+        if query.target == "tail":
+            scores = self._model.score_tails(rows["head"], rows["relation"])
+        elif query.target == "head":
+            scores = self._model.score_heads(rows["relation"], rows["tail"])
+        else:
+            scores = self._model.score_relations(rows["head"], rows["tail"])
+        found: NDArray[np.float64] = scores[0].to(torch.float64).numpy()
+        return found
+
+    def _seen(self, query: CompletionQuery) -> NDArray[np.bool_]:
+        """Tell which rows of the target's vocabulary were seen in that role in training."""
+        roles, n_relations = self._release.roles, len(self._vocabulary("relations"))
+        if query.target == "relation":
+            head, tail = self._row("entity", query.head or ""), self._row("entity", query.tail or "")
+            seen, size = roles.relations_between(head, tail, n_relations), n_relations
+        else:
+            seen = roles.entities(self._row("relation", query.relation or ""), query.target)
+            size = len(self._vocabulary("entities"))
+        mask = np.zeros(size, dtype=np.bool_)
+        mask[seen] = True
+        return mask
+
+    def _vocabulary(self, kind: str) -> Vocabulary:
+        return self._release.checkpoint.vocabularies[kind]
+
+    def _row(self, kind: Any, external_id: str) -> int:
+        row = self._vocabulary("entities" if kind == "entity" else f"{kind}s").get(external_id)
+        if row is None:
+            raise NotInRelease(kind, external_id)
+        return row
+
+
+def _preferences(relations: Vocabulary, weights: NDArray[np.float64]) -> list[PreferenceWeight]:
+    total = float(np.abs(weights).sum()) or 1.0
+    order = np.argsort(-np.abs(weights), kind="stable")
+    return [PreferenceWeight(relations.id(int(k)), float(weights[k]), float(abs(weights[k])) / total) for k in order]
+
+
+def _info(path: Path) -> ReleaseInfo:
+    try:
+        return _info_of(read_release_manifest(path))
+    except (CheckpointError, OSError, KeyError, TypeError) as error:
+        return ReleaseInfo(path.name, "", "", "", {}, {}, problem=str(error))
+
+
+def _info_of(manifest: Mapping[str, Any]) -> ReleaseInfo:
+    return ReleaseInfo(
+        release_id=manifest["release_id"],
+        created_at=manifest["created_at"],
+        model=manifest["model"]["name"],
+        dataset=manifest["dataset"]["name"],
+        metrics=manifest["metrics"],
+        counts=manifest["counts"],
+        extra={"index": manifest["index"], "dataset_hash": manifest["dataset"]["content_hash"]},
+    )

@@ -1,0 +1,43 @@
+"""Which stored facts to show: those of the relation that weighed most, and among them the most specific.
+
+A tie joins the candidate to one item of the user's history through one relation. "The same director" says more than
+"the same language" even where both relations weigh alike: fewer facts meet in a director. The number of stored facts
+of the relation that meet in the shared entity is the tie's fan.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Protocol, TypeVar
+
+
+class TieLike(Protocol):
+    """What ranking needs to know of a tie."""
+
+    @property
+    def history_item(self) -> str:
+        """The item of the history that it joins."""
+        ...
+
+    @property
+    def relation_id(self) -> str:
+        """The relation of its facts."""
+        ...
+
+    @property
+    def fan(self) -> int:
+        """How many stored facts of the relation meet in the shared entity."""
+        ...
+
+
+TieT = TypeVar("TieT", bound=TieLike)
+
+
+def rank_ties(ties: Sequence[TieT], shares: Mapping[str, float], limit: int) -> list[TieT]:
+    """Order ties by share of their relation, then fan, then history item; at most `limit`, one for a history item.
+
+    A relation without a share (it stands in the graph, but not in the model) comes last.
+    """
+    order = sorted(ties, key=lambda tie: (-shares.get(tie.relation_id, 0.0), tie.fan, tie.history_item))
+    best: dict[str, TieT] = {}
+    for tie in order:
+        best.setdefault(tie.history_item, tie)
+    return list(best.values())[:limit]

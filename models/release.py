@@ -1,0 +1,106 @@
+"""A release on disk: one immutable directory with everything that serving needs, checked as a whole when loaded.
+
+    manifest.json        format, id, data set, metrics, versions, and the hash of every file that follows
+    model/               a checkpoint (models/checkpoint.py): weights, vocabularies, its own manifest
+    index/               the FAISS indexes (models/retrieval/index.py)
+    roles.safetensors    which entities were seen in which role (models/retrieval/roles.py)
+
+It is written aside and renamed; nothing in it is ever overwritten.
+"""
+
+import json
+import re
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+
+from models.checkpoint import (
+    MANIFEST,
+    Checkpoint,
+    CheckpointError,
+    aside,
+    check_files,
+    file_hash,
+    load_checkpoint,
+    read_manifest,
+)
+from models.retrieval.index import IndexShape, PreferenceIndex, UnusableIndex
+from models.retrieval.roles import Roles
+from models.retrieval.search import Searcher
+
+MODEL, INDEX, ROLES = "model", "index", "roles.safetensors"
+RELEASE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+
+
+@dataclass(frozen=True)
+class Release:
+    """A release ready to answer: the model in float64 on the CPU, its searcher, and the roles of its graph."""
+
+    manifest: Mapping[str, Any]
+    checkpoint: Checkpoint
+    searcher: Searcher
+    roles: Roles
+
+
+def write_release(
+    directory: Path, checkpoint: Path, index: PreferenceIndex, roles: Roles, values: Mapping[str, Any]
+) -> None:
+    """Write a release from a checkpoint directory; `values` (JSON) become its manifest, `nominate` among them.
+
+    Raises:
+        FileExistsError: the directory is there already.
+        ValueError: its name is no release id.
+    """
+    if not RELEASE_ID.fullmatch(directory.name):
+        raise ValueError(f"{directory.name!r} is no release id: letters, digits, '.', '_' and '-', at most 100")
+    with aside(directory) as temporary:
+        shutil.copytree(checkpoint, temporary / MODEL)
+        index.save(temporary / INDEX)
+        save_file(roles.tensors(), temporary / ROLES)
+        own = [temporary / MODEL / MANIFEST, temporary / ROLES, *sorted((temporary / INDEX).iterdir())]
+        files = {path.relative_to(temporary).as_posix(): file_hash(path) for path in own}
+        manifest = {"format_version": 1, "kind": "release", "release_id": directory.name, **values, "files": files}
+        (temporary / MANIFEST).write_text(json.dumps(manifest, indent=2, ensure_ascii=False), encoding="utf-8")
+
+
+def read_release_manifest(directory: Path) -> dict[str, Any]:
+    """Read the manifest alone.
+
+    Raises:
+        CheckpointError: missing, no manifest of a release, of another version, or of another directory.
+    """
+    manifest = read_manifest(directory)
+    if manifest.get("kind") != "release":
+        raise CheckpointError(directory, "this is not a release")
+    if manifest.get("release_id") != directory.name:
+        raise CheckpointError(directory, f"the manifest is that of release {manifest.get('release_id')!r}")
+    return manifest
+
+
+def load_release(directory: Path) -> Release:
+    """Load and check a release as a whole.
+
+    Raises:
+        CheckpointError: any part is missing, cut, altered, of another version, or does not belong to the others.
+    """
+    manifest = read_release_manifest(directory)
+    check_files(directory, manifest)
+    missing = {f"{MODEL}/{MANIFEST}", ROLES} - set(manifest["files"])
+    if missing:
+        raise CheckpointError(directory, f"the manifest does not vouch for {', '.join(sorted(missing))}")
+    checkpoint = load_checkpoint(directory / MODEL)
+    model = checkpoint.model.to(torch.float64)
+    try:
+        shape = IndexShape.of(model, checkpoint.vocabularies["items"].content_hash)
+        index = PreferenceIndex.load(directory / INDEX, shape)
+        roles = Roles.of_tensors(load_file(directory / ROLES))
+        searcher = Searcher(model, index, int(manifest["index"]["nominate"]))
+    except (UnusableIndex, SafetensorError, KeyError, TypeError, ValueError) as error:
+        raise CheckpointError(directory, str(error)) from error
+    return Release(manifest, checkpoint, searcher, roles)

@@ -1,0 +1,148 @@
+"""The offline job from the command line: convert, train, evaluate, release.
+
+Every error that a person can cause ends with one clear message and exit code 2, never a traceback.
+"""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import torch
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from models.checkpoint import CheckpointError, load_checkpoint
+from training.cli_convert import convert
+from training.config import ConfigError, load_config, preset_names
+from training.data.dataset import Dataset
+from training.data.errors import DatasetError
+from training.data.indexed import IndexedDataset
+from training.progress import RichObserver
+from training.release import ReleaseError, make_release, measure_on_test, summary_rows
+from training.run_state import ResumeError
+from training.trainer import NotFinite, train
+
+app = typer.Typer(
+    no_args_is_help=True, pretty_exceptions_enable=False, help="Raw files → data set → checkpoint → release."
+)
+app.command("convert")(convert)
+errors = Console(stderr=True)
+out = Console()
+
+DeviceName = Literal["auto", "cpu", "cuda"]
+DataOption = Annotated[Path, typer.Option("--data", help="A data set directory, as `convert` writes it.")]
+DeviceOption = Annotated[DeviceName, typer.Option(help="auto takes CUDA where there is one.")]
+ThreadsOption = Annotated[int | None, typer.Option(min=1, help="CPU threads for torch; its own choice if left out.")]
+
+
+@contextmanager
+def told_plainly() -> Iterator[None]:
+    """Turn the errors that people can cause into one message and exit code 2."""
+    try:
+        yield
+    except (ConfigError, DatasetError, CheckpointError, ReleaseError, ResumeError, NotFinite) as error:
+        errors.print(f"error: {error}", markup=False, highlight=False, soft_wrap=True)
+        raise typer.Exit(2) from None
+    except OSError as error:
+        errors.print(f"error: {error.filename or ''}: {error.strerror or error}", markup=False, soft_wrap=True)
+        raise typer.Exit(2) from None
+
+
+def choose_device(name: DeviceName) -> torch.device:
+    """Give the device that a name means here.
+
+    Raises:
+        ConfigError: CUDA was asked for and is not there.
+    """
+    if name == "cuda" and not torch.cuda.is_available():
+        raise ConfigError("--device cuda: this machine has no CUDA device; use auto or cpu")
+    return torch.device("cuda" if name != "cpu" and torch.cuda.is_available() else "cpu")
+
+
+def parse_overrides(settings: list[str]) -> dict[str, Any]:
+    """Read `name=value` settings; a value is JSON where it can be, else text.
+
+    >>> parse_overrides(["epochs=3", "model.norm=l1"])
+    {'epochs': 3, 'model.norm': 'l1'}
+    """
+    values: dict[str, Any] = {}
+    for setting in settings:
+        name, sign, text = setting.partition("=")
+        if not sign or not name:
+            raise ConfigError(f"--set {setting}: expected name=value, as in --set epochs=3")
+        try:
+            values[name] = json.loads(text)
+        except ValueError:
+            values[name] = text
+    return values
+
+
+@app.command("train")
+def train_command(
+    data: DataOption,
+    run: Annotated[Path, typer.Option("--out", help="The folder of this run: state, best epochs, checkpoint.")],
+    preset: Annotated[str, typer.Option(help=f"{', '.join(preset_names())}, or a TOML file.")] = "sample",
+    device: DeviceOption = "auto",
+    threads: ThreadsOption = None,
+    settings: Annotated[
+        list[str] | None, typer.Option("--set", help="Change a setting: --set epochs=3 --set model.norm=l1.")
+    ] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --out after a stop or kill.")] = False,
+) -> None:
+    """Train a model; the best epoch on validation becomes OUT/checkpoint."""
+    with told_plainly():
+        config = load_config(preset, parse_overrides(settings or []))
+        _set_threads(threads)
+        dataset = IndexedDataset.of(Dataset.load(data))
+        with RichObserver(config.epochs) as observer:
+            result = train(config, dataset, run, choose_device(device), observer, resume)
+    out.print(f"best epoch {result.best_epoch} of {len(result.history)}: {result.checkpoint}", soft_wrap=True)
+
+
+@app.command("evaluate")
+def evaluate_command(
+    data: DataOption,
+    checkpoint: Annotated[Path, typer.Option(help="A checkpoint directory, as `train` leaves it.")],
+    device: DeviceOption = "auto",
+    threads: ThreadsOption = None,
+    protocol: Annotated[
+        Literal["strict", "paper"] | None, typer.Option(help="Default: the one it was trained under.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
+) -> None:
+    """Measure a checkpoint on the test split: top-N recommendation and filtered graph completion."""
+    with told_plainly():
+        _set_threads(threads)
+        chosen = choose_device(device)
+        dataset = IndexedDataset.of(Dataset.load(data))
+        metrics = measure_on_test(load_checkpoint(checkpoint, chosen), dataset, chosen, protocol)
+    if as_json:
+        out.print_json(json.dumps(metrics))
+        return
+    table = Table("metric", "value", title=f"{dataset.name}, test split, {metrics['protocol']} protocol")
+    for row in summary_rows(metrics):
+        table.add_row(*row)
+    out.print(table)
+
+
+@app.command("release")
+def release_command(
+    data: DataOption,
+    checkpoint: Annotated[Path, typer.Option(help="A checkpoint directory, as `train` leaves it.")],
+    releases: Annotated[Path, typer.Option(help="The folder of releases.")] = Path("var/releases"),
+    release_id: Annotated[str | None, typer.Option("--id", help="Default: data set, model and time.")] = None,
+    threads: ThreadsOption = None,
+) -> None:
+    """Make a release of a checkpoint: measured, indexed, and written in one step."""
+    with told_plainly(), errors.status("starting") as status:
+        _set_threads(threads)
+        path = make_release(checkpoint, IndexedDataset.of(Dataset.load(data)), releases, release_id, status.update)
+    out.print(f"release {path.name}", soft_wrap=True)
+
+
+def _set_threads(threads: int | None) -> None:
+    if threads is not None:
+        torch.set_num_threads(threads)

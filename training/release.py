@@ -1,0 +1,162 @@
+"""From a checkpoint to a release: measure it on test, index it, measure the index, write everything in one step."""
+
+import platform
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import faiss
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from models.checkpoint import Checkpoint, load_checkpoint
+from models.release import write_release
+from models.retrieval.index import PreferenceIndex
+from models.retrieval.ranking import RowLists
+from models.retrieval.roles import Roles
+from models.retrieval.search import Searcher
+from training.data.indexed import IndexedDataset
+from training.evaluation.completion import evaluate_completion
+from training.evaluation.protocol import PROTOCOLS
+from training.evaluation.recommendation import evaluate_recommendation, most_popular
+
+TOP_N, RECALL_TARGET, CALIBRATION_USERS, MEASURED_USERS = 10, 0.995, 200, 500
+
+
+class ReleaseError(Exception):
+    """A release cannot be made from this checkpoint and this data set; the message says why."""
+
+
+@dataclass(frozen=True)
+class CandidateRecall:
+    """How many of the true first 10 the index finds: mean share, and share of users with all of them in order."""
+
+    nominate: int
+    users: int
+    recall: float
+    identical: float
+
+
+def make_release(
+    checkpoint_directory: Path,
+    dataset: IndexedDataset,
+    releases: Path,
+    release_id: str | None = None,
+    say: Callable[[str], None] = lambda _: None,
+) -> Path:
+    """Make and write a release; returns its directory. `say` is told each stage.
+
+    Raises:
+        ReleaseError: the checkpoint is of another data set, or its model does not do both tasks.
+        CheckpointError: the checkpoint is not sound.
+        FileExistsError: a release of this id is there.
+    """
+    checkpoint = load_checkpoint(checkpoint_directory)
+    _check_tasks(checkpoint)
+    say("measuring on the test split")
+    metrics = measure_on_test(checkpoint, dataset)
+    say("indexing items for each preference")
+    items_hash = checkpoint.vocabularies["items"].content_hash
+    model = checkpoint.model.to(torch.float64)
+    index = PreferenceIndex.build(model, items_hash)
+    say("measuring candidate recall")
+    recall = candidate_recall(model, index, dataset)
+    created = datetime.now(UTC)
+    name = release_id or f"{dataset.name}-{checkpoint.model_name}-{created:%Y%m%dT%H%M%SZ}"
+    values = {
+        "created_at": created.isoformat(timespec="seconds"),
+        "model": checkpoint.manifest["model"],
+        "dataset": checkpoint.manifest["dataset"],
+        "counts": checkpoint.manifest["counts"],
+        "training": checkpoint.manifest["training"],
+        "metrics": metrics,
+        "index": {**vars(recall), "kind": "flat"},
+        "versions": {"python": platform.python_version(), "torch": torch.__version__, "faiss": faiss.__version__},
+    }
+    roles = Roles.of_triples(dataset.triples["train"], len(dataset.relations))
+    write_release(releases / name, checkpoint_directory, index, roles, values)
+    return releases / name
+
+
+def _check_data(checkpoint: Checkpoint, dataset: IndexedDataset) -> None:
+    trained_on = checkpoint.manifest["dataset"]["content_hash"]
+    if trained_on != dataset.content_hash:
+        raise ReleaseError(
+            f"the checkpoint was trained on data {trained_on[:12]}…, but {dataset.name} is {dataset.content_hash[:12]}…"
+        )
+
+
+def _check_tasks(checkpoint: Checkpoint) -> None:
+    if not (hasattr(checkpoint.model, "space") and hasattr(checkpoint.model, "score_triples")):
+        raise ReleaseError(f"a release serves recommendations, reasons and facts; {checkpoint.model_name} does not")
+
+
+def measure_on_test(
+    checkpoint: Checkpoint,
+    dataset: IndexedDataset,
+    device: torch.device | str = "cpu",
+    protocol_name: str | None = None,
+) -> dict[str, Any]:
+    """Evaluate both tasks on the test split, with most-popular beside; a task without test rows is left out.
+
+    The protocol is that of the training run unless another is named.
+
+    Raises:
+        ReleaseError: the checkpoint is of another data set.
+    """
+    _check_data(checkpoint, dataset)
+    protocol = PROTOCOLS[protocol_name or checkpoint.manifest["training"]["protocol"]]
+    metrics: dict[str, Any] = {"protocol": protocol.name, "split": "test", "top_n": TOP_N}
+    if hasattr(checkpoint.model, "score_items") and len(dataset.interactions["test"]):
+        result = evaluate_recommendation(checkpoint.model, dataset, "test", protocol, TOP_N, device)
+        metrics["recommendation"] = result.means()
+        metrics["most_popular"] = most_popular(dataset, "test", protocol, TOP_N).means()
+    if hasattr(checkpoint.model, "score_triples") and len(dataset.triples["test"]):
+        known = np.concatenate(list(dataset.triples.values()))
+        ranks = evaluate_completion(checkpoint.model, dataset.triples["test"], known, device)
+        metrics["completion"] = ranks.means(TOP_N, protocol.first_rank)
+    return metrics
+
+
+def candidate_recall(model: Any, index: PreferenceIndex, dataset: IndexedDataset) -> CandidateRecall:
+    """Choose how many each index nominates, and measure what that finds, on other users.
+
+    For soft induction `nominate` doubles until RECALL_TARGET of the true first 10 of CALIBRATION_USERS is found; the
+    figure reported is then measured on up to MEASURED_USERS users who took no part in the choice, where there are such.
+    Hard induction needs no choice; it is measured all the same.
+    """
+    users = np.random.default_rng(0).permutation(len(dataset.users))
+    chosen, rest = users[:CALIBRATION_USERS], users[CALIBRATION_USERS:]
+    measured = (rest if len(rest) else chosen)[:MEASURED_USERS]
+    seen = RowLists.of_pairs(dataset.interactions["train"], len(dataset.users))
+    nominate = 4 * TOP_N
+    while nominate < len(dataset.items) and model.config.strategy == "soft":
+        if measure_recall(Searcher(model, index, nominate), seen, chosen).recall >= RECALL_TARGET:
+            break
+        nominate *= 2
+    nominate = min(nominate, len(dataset.items))
+    return measure_recall(Searcher(model, index, nominate), seen, measured, nominate)
+
+
+def measure_recall(searcher: Searcher, seen: RowLists, users: NDArray[np.int64], nominate: int = 0) -> CandidateRecall:
+    """Hold the index against brute force for (B,) user rows."""
+    shares, identical = [], 0
+    for user in users:
+        found = searcher.search(int(user), TOP_N, seen[user]).rows
+        true = searcher.brute_force(int(user), TOP_N, seen[user]).rows
+        shares.append(len(np.intersect1d(found, true)) / max(1, len(true)))
+        identical += int(np.array_equal(found, true))
+    return CandidateRecall(nominate, len(users), float(np.mean(shares)), identical / len(users))
+
+
+def summary_rows(metrics: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Give the test metrics as (name, value) lines for people: shares in percent."""
+    rows = []
+    for task in ("recommendation", "most_popular", "completion"):
+        for name, value in metrics.get(task, {}).items():
+            whole = name in ("users", "triples", "mean_rank")
+            rows.append((f"{task.replace('_', '-')} {name}", f"{value:,.0f}" if whole else f"{100 * value:.2f} %"))
+    return rows
