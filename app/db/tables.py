@@ -94,12 +94,12 @@ class Fact(Base):
 
 
 class Interaction(Base):
-    """What a user did with an item; `timestamp` is in seconds since 1970 (UTC), where the source has one."""
+    """What a user did with an item; `value` and `timestamp` (seconds since 1970, UTC) where the source has them."""
 
     __tablename__ = "interactions"
     user_id: Mapped[str] = mapped_column(_TEXT, ForeignKey(User.user_id), primary_key=True)
     item_id: Mapped[str] = mapped_column(_TEXT, ForeignKey(Item.item_id), primary_key=True, index=True)
-    value: Mapped[float] = mapped_column(server_default=text("1"))
+    value: Mapped[float | None]
     timestamp: Mapped[int | None] = mapped_column(BigInteger)
 
 

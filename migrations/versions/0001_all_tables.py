@@ -57,7 +57,7 @@ def _create_interactions() -> None:
         "interactions",
         _key("user_id"),
         _key("item_id"),
-        sa.Column("value", sa.Double(), server_default=sa.text("1"), nullable=False),
+        sa.Column("value", sa.Double()),
         sa.Column("timestamp", sa.BigInteger()),
         _fk("interactions", "user_id", "users.user_id"),
         _fk("interactions", "item_id", "items.item_id"),

@@ -1,0 +1,179 @@
+"""The operator's commands. Mistakes are told in one line, with exit code 2; no traceback."""
+
+import asyncio
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from app.dataset import SPLITS, DatasetReader, InvalidDataset
+from app.db.bulk import DatasetImport, ImportCounts
+from app.db.releases import ReleaseRepository
+from app.db.schema import SchemaCheck
+from app.db.schema import migrate as run_migrations
+from app.db.session import Database
+from app.errors import ServiceError, StorageUnavailable
+from app.ports import ReleaseInfo, ReleaseStore
+from app.settings import Settings, SettingsError, load_settings
+
+cli = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False, help=__doc__)
+_out = Console()
+_err = Console(stderr=True)
+
+MISTAKE = 2
+
+
+@cli.command()
+def migrate() -> None:
+    """Bring the database to the newest schema. Safe to run twice, also at the same time."""
+    run_migrations(_database_url(load_settings()))
+    _out.print("The database has the newest schema.")
+
+
+@cli.command(name="import")
+def import_dataset(
+    dataset: Annotated[Path, typer.Argument(metavar="DATASET", help="A data set directory.")],
+    splits: Annotated[str, typer.Option(help="Splits of interactions and facts to store, comma separated.")] = ",".join(
+        SPLITS
+    ),
+) -> None:
+    """Store a data set: users, items, their histories and the knowledge graph. Running it again changes nothing."""
+    chosen = [split.strip() for split in splits.split(",")]
+    unknown = [split for split in chosen if split not in SPLITS]
+    if unknown:
+        raise typer.BadParameter(f"no such split: {unknown[0]!r}; expected some of {', '.join(SPLITS)}")
+    counts = asyncio.run(_import(load_settings(), DatasetReader(dataset, chosen)))
+    _out.print("Stored: " + ", ".join(f"{n:,} {table}" for table, n in counts.read.items()) + ".")
+    _out.print(f"{counts.changed_users:,} histories changed.")
+
+
+@cli.command()
+def activate(release_id: Annotated[str, typer.Argument(metavar="RELEASE", help="The id of a release.")]) -> None:
+    """Check a release by loading it, then make it the active one; running processes follow within seconds."""
+    settings = load_settings()
+    _releases(settings).load(release_id)
+    asyncio.run(_activate(settings, release_id))
+    _out.print(f"{release_id} is active.")
+
+
+@cli.command()
+def releases() -> None:
+    """List the releases on disk, newest first."""
+    settings = load_settings()
+    infos = _releases(settings).list()
+    active = asyncio.run(_active(settings))
+    _out.print(_release_table(infos, active))
+
+
+@cli.command()
+def serve() -> None:
+    """Start the server with the settings of the environment. Worker processes are spawned, never forked."""
+    import uvicorn
+
+    settings = load_settings()
+    uvicorn.run(
+        "app.main:serve_from_environment",
+        factory=True,
+        host=settings.host,
+        port=settings.port,
+        workers=settings.workers,
+        loop="uvloop",
+        http="httptools",
+        access_log=False,
+        log_config=None,
+        server_header=False,
+        timeout_graceful_shutdown=settings.shutdown_seconds,
+    )
+
+
+@cli.command()
+def openapi() -> None:
+    """Print the OpenAPI document."""
+    from app.routers.api import create_api
+
+    sys.stdout.write(json.dumps(create_api().openapi(), indent=2) + "\n")
+
+
+def main() -> None:
+    """Run a command; say in one line what a person can do about what went wrong."""
+    try:
+        cli()
+    except SettingsError as error:
+        _fail(error.problems)
+    except ServiceError as error:
+        _fail([error.message])
+    except InvalidDataset as error:
+        _fail([str(error)])
+
+
+def _fail(lines: Sequence[str]) -> None:
+    for line in lines:
+        _err.print(f"[bold red]error:[/] {_escaped(line)}", soft_wrap=True, highlight=False)
+    raise SystemExit(MISTAKE)
+
+
+def _escaped(text: str) -> str:
+    return text.replace("[", r"\[")
+
+
+def _database_url(settings: Settings) -> str:
+    return settings.database_url.get_secret_value()
+
+
+def _releases(settings: Settings) -> ReleaseStore:
+    """Read releases from disk. Imported here: the other commands need no torch."""
+    from app.inference import FileReleaseStore
+
+    return FileReleaseStore(settings.releases_dir)
+
+
+async def _open(settings: Settings) -> Database:
+    database = Database(_database_url(settings), pool_size=1, timeout_seconds=settings.database_timeout_seconds)
+    problem = await SchemaCheck(database).problem()
+    if problem is not None:
+        await database.close()
+        raise StorageUnavailable(f"The database cannot be used: {problem}. Run `python -m app migrate` first.")
+    return database
+
+
+async def _import(settings: Settings, reader: DatasetReader) -> ImportCounts:
+    database = await _open(settings)
+    columns = (TextColumn("{task.description:>12}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    try:
+        with Progress(*columns, console=_err) as progress:
+            tables = ("users", "entities", "relations", "items", "links", "triples", "interactions")
+            tasks = {table: progress.add_task(table, total=reader.count(table)) for table in tables}
+            return await DatasetImport(database, reader, lambda table, n: progress.advance(tasks[table], n)).run()
+    finally:
+        await database.close()
+
+
+async def _activate(settings: Settings, release_id: str) -> None:
+    database = await _open(settings)
+    try:
+        await ReleaseRepository(database).activate(release_id)
+    finally:
+        await database.close()
+
+
+async def _active(settings: Settings) -> str | None:
+    database = await _open(settings)
+    try:
+        return await ReleaseRepository(database).active()
+    finally:
+        await database.close()
+
+
+def _release_table(infos: Sequence[ReleaseInfo], active: str | None) -> Table:
+    table = Table("", "release", "created", "model", "data set", "problem")
+    for info in infos:
+        mark = "*" if info.release_id == active else ""
+        cells = (mark, info.release_id, info.created_at, info.model, info.dataset, info.problem or "")
+        table.add_row(*map(_escaped, cells))
+    return table
