@@ -1,3 +1,4 @@
+import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -5,7 +6,12 @@ import polars as pl
 import pytest
 
 from training.data.dataset import Dataset, SplitMethod
+from training.data.importing import import_dataset
+from training.data.readers import READERS
+from training.data.readers.base import ReadOptions
 from training.data.schema import TABLES
+
+CASES = Path(__file__).parents[2] / "cases" / "files"
 
 ROWS: Mapping[str, list[tuple[object, ...]]] = {
     "users": [("u2",), ("u1",), ("u-without-a-row",)],
@@ -59,3 +65,33 @@ def write(tmp_path: Path) -> Callable[..., Path]:
         return source
 
     return write
+
+
+@pytest.fixture
+def cases() -> Path:
+    return CASES
+
+
+@pytest.fixture
+def toy(tmp_path: Path) -> Path:
+    """Give a copy of the toy in the paper's layout, to be changed by the test."""
+    return Path(shutil.copytree(CASES / "ktup" / "toy", tmp_path / "toy"))
+
+
+@pytest.fixture
+def convert() -> Callable[..., Dataset]:
+    """Import a source directory; nothing is written."""
+
+    def convert(
+        source: Path, source_format: str, *, seed: int = 0, max_bad_share: float = 0.01, encoding: str | None = None
+    ) -> Dataset:
+        reader, options = READERS[source_format], ReadOptions(encoding)
+        return import_dataset(reader, source, name="t", seed=seed, max_bad_share=max_bad_share, options=options)
+
+    return convert
+
+
+@pytest.fixture
+def graph() -> dict[str, str]:
+    """Give triples and links of plain tables that go with the items i1 and i2, for tests of interactions."""
+    return {"triples.csv": "head,relation,tail\ne1,r,e2\n", "links.csv": "item_id,entity_id\ni1,e1\ni2,e2\n"}
