@@ -1,0 +1,50 @@
+# `make help` lists what there is. Every target works alone in a fresh clone: it makes the virtual environment itself.
+SHELL := /bin/bash
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+.DEFAULT_GOAL := help
+.PHONY: help demo serve test test-slow lint format lock compose-check clean
+
+help:  ## what there is
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
+
+$(STAMP): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed; set PYTHON=…" if sys.version_info < (3, 11) else 0)'
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check 'pip>=25.1'
+	$(BIN)/pip install --quiet --disable-pip-version-check --group dev --constraint constraints.txt
+	touch $(STAMP)
+
+demo: $(STAMP)  ## sample data → trained → served on 127.0.0.1:8000, with one recommendation and its reason
+	$(BIN)/python -m app demo
+
+serve: $(STAMP)  ## serve what is imported and activated (settings: KTUP_*)
+	$(BIN)/python -m app serve
+
+test: $(STAMP)  ## every test but the slow ones: real PostgreSQL, real Valkey
+	$(BIN)/python -m pytest -n 2 -m "not slow"
+
+test-slow: $(STAMP)  ## tests that take minutes
+	$(BIN)/python -m pytest -m slow --timeout 1800
+
+lint: $(STAMP)  ## ruff, mypy --strict, import contracts
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(STAMP)  ## put the source in order
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+lock: $(STAMP)  ## write the versions of this environment to constraints.txt
+	$(BIN)/pip freeze --exclude-editable | sed -E 's/\+cpu$$//' | sort -f > constraints.txt
+
+compose-check:  ## docker compose up, both calls from outside, down (needs a Docker engine)
+	bash tests/compose/check.sh
+
+clean:  ## remove what the targets made
+	rm -rf $(VENV) var build .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
