@@ -95,9 +95,7 @@ class ImportReport(_Frozen):
         )
         for overlap in self.overlaps:
             kept, removed = overlap.kept_in, overlap.removed_from
-            console.print(
-                f"Overlap: {overlap.rows:,} {overlap.table} of {removed} stood in {kept}, too; they stay there."
-            )
+            console.print(f"Overlap: {overlap.rows:,} {overlap.table} left {removed}, because {kept} holds them, too.")
         for warning in self.warnings:
             console.print(Text(f"Warning: {warning}", style="yellow"))
 
@@ -137,16 +135,16 @@ def _counts_table(report: ImportReport) -> Table:
 
 def _relations_table(relations: tuple[RelationCount, ...]) -> Table:
     total = sum(relation.triples for relation in relations)
-    title = "Triples by relation"
-    if len(relations) > _SHOWN_RELATIONS:
-        title += f" (the first {_SHOWN_RELATIONS} of {len(relations):,})"
-    table = Table(title=title, title_justify="left")
+    table = Table(title="Triples by relation", title_justify="left")
     table.add_column("relation")
     table.add_column("triples", justify="right")
     table.add_column("share", justify="right")
     for relation in relations[:_SHOWN_RELATIONS]:
         name = Text(relation.label or relation.relation_id)
         table.add_row(name, f"{relation.triples:,}", _percent(relation.triples, total))
+    rest = [relation.triples for relation in relations[_SHOWN_RELATIONS:]]
+    if rest:
+        table.add_row(f"{len(rest):,} more", f"{sum(rest):,}", _percent(sum(rest), total))
     return table
 
 

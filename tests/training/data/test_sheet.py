@@ -6,7 +6,7 @@ import polars as pl
 import pytest
 
 from training.data.ledger import LINE
-from training.data.readers.sheet import MAX_RECORD_LINES, Sheet, parse_csv, parse_plain
+from training.data.readers.sheet import MAX_RECORD_LINES, WHITE_SPACE, Sheet, parse_csv, parse_plain
 
 
 def cells(sheet: Sheet) -> list[tuple[str, ...]]:
@@ -64,6 +64,12 @@ def test_c12_lines_of_another_width_are_named_and_blank_ones_are_no_rows(cases: 
 def test_a_line_of_separators_is_a_row_of_empty_cells_and_not_blank() -> None:
     sheet = parse_plain("a\tb\n\t\n \n", "\t", 2)
     assert (cells(sheet), sheet.blank_lines) == ([("a", "b"), ("", "")], 1)
+
+
+def test_python_and_polars_trim_the_same_characters() -> None:
+    everything = [chr(code) for code in range(0x110000) if not 0xD800 <= code <= 0xDFFF]
+    trimmed = pl.Series(everything).str.strip_chars()
+    assert [text for text, left in zip(everything, trimmed, strict=True) if not left] == sorted(WHITE_SPACE)
 
 
 def test_only_outer_white_space_is_trimmed() -> None:

@@ -10,6 +10,7 @@ import polars as pl
 from training.data.ledger import LINE
 
 MAX_RECORD_LINES = 1_000  # of one CSV record; bounds what a quote that is never closed can cost
+WHITE_SPACE = "\t\n\v\f\r \x85\xa0\u1680\u2028\u2029\u202f\u205f\u3000" + "".join(map(chr, range(0x2000, 0x200B)))
 _BROKEN: list[str] = []
 
 Record = tuple[int, list[str]]
@@ -79,7 +80,7 @@ def parse_csv(text: str, separator: str) -> Sheet:
 
 
 def _trimmed(cells: Sequence[str]) -> tuple[str, ...]:
-    return tuple(text.strip() for text in cells)
+    return tuple(text.strip(WHITE_SPACE) for text in cells)
 
 
 def _split(lines: pl.DataFrame, separator: str, width: int) -> tuple[pl.DataFrame, pl.Series]:
@@ -138,4 +139,4 @@ class _Lines:
 
 
 def _is_blank(cells: Sequence[str]) -> bool:
-    return len(cells) == 1 and not cells[0].strip()
+    return len(cells) == 1 and not cells[0].strip(WHITE_SPACE)
