@@ -1,0 +1,174 @@
+"""Each equation against numbers worked out by hand, on vectors of two or three dimensions."""
+
+import math
+from typing import Any
+
+import pytest
+import torch
+
+from models.geometry import Norm, hyperplane_distances, project
+from models.interface import Sizes
+from models.registry import build, config_from
+
+ALIGNED = Sizes(2, 3, 2, 2, torch.tensor([0, 1, -1]))
+"""2 users, 3 items, 2 entities, 2 relations; the third item has no entity."""
+
+ROOT = math.sqrt(0.5)
+
+
+def _model(name: str, tables: dict[str, list[list[float]]], **settings: Any) -> Any:
+    config = config_from(name, {"embedding_size": 2, **settings})
+    model = build(name, config, ALIGNED, torch.Generator())
+    with torch.no_grad():
+        for table, rows in tables.items():
+            getattr(model, table).copy_(torch.tensor(rows))
+    return model
+
+
+def _one(row: int) -> torch.Tensor:
+    return torch.tensor([row])
+
+
+def test_projection_takes_away_what_points_along_the_normal() -> None:
+    # w.x = 3 for w = (0, 1); x - 3 w = (2, 0)
+    assert project(torch.tensor([2.0, 3.0]), torch.tensor([0.0, 1.0])).tolist() == [2.0, 0.0]
+    # A normal of length 1/2 is used as it is: w.x = 1.5, x - 1.5 w = (2, 2.25)
+    assert project(torch.tensor([2.0, 3.0]), torch.tensor([0.0, 0.5])).tolist() == [2.0, 2.25]
+
+
+@pytest.mark.parametrize(("norm", "expected"), [("l1", 3.0), ("l2", 5.0)])
+def test_transe_measures_head_plus_relation_minus_tail(norm: Norm, expected: float) -> None:
+    # h + r - t = (1, 2) + (0, 1) - (2, 1) = (-1, 2)
+    model = _model("transe", {"entities": [[1, 2], [2, 1]], "relations": [[0, 1], [5, 5]]}, norm=norm)
+    assert model.score_triples(_one(0), _one(0), _one(1)).item() == pytest.approx(-expected)
+
+
+@pytest.mark.parametrize(("norm", "expected"), [("l1", 1.5), ("l2", 1.25)])
+def test_transh_translates_on_the_hyperplane_of_the_relation(norm: Norm, expected: float) -> None:
+    # w = (0, 1): h_perp = (1, 0), t_perp = (2, 0); h_perp + r - t_perp = (1 - 2, 0) + (0, 0.5) -> (-1, 0.5)
+    tables = {"entities": [[1, 2], [2, 1]], "relations": [[0, 0.5], [5, 5]], "relation_normals": [[0, 1], [1, 0]]}
+    model = _model("transh", tables, norm=norm)
+    assert model.score_triples(_one(0), _one(0), _one(1)).item() == pytest.approx(-expected)
+
+
+TUP_TABLES: dict[str, list[list[float]]] = {
+    "users": [[1, 0], [0, 1]],
+    "items": [[1, 1], [0, 0], [2, 0]],
+    "preferences": [[1, 0], [0, 1]],
+    "preference_normals": [[0, 1], [1, 0]],
+}
+
+
+@pytest.mark.parametrize(("norm", "expected"), [("l1", 1.0), ("l2", 1.0)])
+def test_tup_hard_uses_the_preference_with_the_largest_phi(norm: Norm, expected: float) -> None:
+    # phi = (u + i).p = (2, 1).p -> (2, 1): k = 0, w = (0, 1). u_perp = (1, 0), i_perp = (1, 0); + p = (1, 0)
+    model = _model("tup", TUP_TABLES, norm=norm, strategy="hard", n_preferences=2)
+    assert model.score_pairs(_one(0), _one(0)).item() == pytest.approx(-expected)
+    assert model.preference_weights(_one(0), _one(0)).tolist() == [[1.0, 0.0]]
+
+
+def test_tup_soft_mixes_preferences_by_the_softmax_of_phi() -> None:
+    # phi = (2, 1): a = (e/(1+e), 1/(1+e)) = (a, b). p = (a, b), w = (b, a). u - i = (0, -1) = delta.
+    # w.delta = -a; delta_perp = (0, -1) + a (b, a) = (ab, a^2 - 1); + p = (ab + a, a^2 - 1 + b)
+    model = _model("tup", TUP_TABLES, norm="l2", strategy="soft", n_preferences=2)
+    a = math.e / (1 + math.e)
+    b = 1 - a
+    expected = (a * b + a) ** 2 + (a * a - 1 + b) ** 2
+    assert model.preference_weights(_one(0), _one(0))[0].tolist() == pytest.approx([a, b])
+    assert model.score_pairs(_one(0), _one(0)).item() == pytest.approx(-expected, abs=1e-6)
+    as_l1 = _model("tup", TUP_TABLES, norm="l1", strategy="soft", n_preferences=2)
+    assert as_l1.score_pairs(_one(0), _one(0)).item() == pytest.approx(-(a * b + a + abs(a * a - 1 + b)), abs=1e-6)
+
+
+def test_a_lower_temperature_sharpens_the_attention() -> None:
+    # phi / tau = (2, 1) / 0.5 = (4, 2): weights e^2/(1+e^2), 1/(1+e^2)
+    model = _model("tup", TUP_TABLES, norm="l2", strategy="soft", n_preferences=2, temperature=0.5)
+    a = math.e**2 / (1 + math.e**2)
+    assert model.preference_weights(_one(0), _one(0))[0].tolist() == pytest.approx([a, 1 - a])
+
+
+KTUP_TABLES: dict[str, list[list[float]]] = {
+    "users": [[1, 0], [0, 1]],
+    "items": [[1, 0], [0, 0], [2, 0]],
+    "entities": [[0, 1], [4, 4]],
+    "relations": [[0.5, 0], [0, 0.5]],
+    "relation_normals": [[0, 1], [1, 0]],
+    "preferences": [[0.5, 0], [0, 0.5]],
+    "preference_normals": [[1, 0], [0, 1]],
+}
+
+
+def test_ktup_adds_entity_relation_and_normals_before_it_translates() -> None:
+    # i^ = (1, 1), p^ = ((1, 0), (0, 1)), w^ = ((1, 1), (1, 1)). phi = (2, 1).p^ = (2, 1): k = 0.
+    # delta = u - i^ = (0, -1); w.delta = -1; delta_perp = (1, 0); + p^ = (2, 0)
+    model = _model("ktup", KTUP_TABLES, norm="l2", strategy="hard")
+    assert model.score_pairs(_one(0), _one(0)).item() == pytest.approx(-4.0)
+    assert _model("ktup", KTUP_TABLES, norm="l1", strategy="hard").score_pairs(_one(0), _one(0)).item() == -2.0
+
+
+def test_ktup_soft_matches_the_paper_line_by_line() -> None:
+    # Same phi = (2, 1): p = a p^_0 + b p^_1 = (a, b); w = (1, 1) whatever the mixture. delta_perp = (1, 0).
+    model = _model("ktup", KTUP_TABLES, norm="l2", strategy="soft")
+    a = math.e / (1 + math.e)
+    expected = (1 + a) ** 2 + (1 - a) ** 2
+    assert model.score_pairs(_one(0), _one(0)).item() == pytest.approx(-expected, abs=1e-6)
+
+
+def test_ktup_mean_halves_the_three_sums() -> None:
+    # i^ = (0.5, 0.5), p^_0 = (0.5, 0), w^ = (0.5, 0.5). phi = (1.5, 0.5).p^ = (0.75, 0.25): k = 0.
+    # delta = (0.5, -0.5); w.delta = 0; + p^_0 = (1, -0.5); squared length 1.25
+    model = _model("ktup", KTUP_TABLES, norm="l2", strategy="hard", combine="mean")
+    assert model.score_pairs(_one(0), _one(0)).item() == pytest.approx(-1.25)
+
+
+@pytest.mark.parametrize("combine", ["sum", "mean"])
+def test_an_unaligned_item_keeps_its_own_embedding(combine: str) -> None:
+    model = _model("ktup", KTUP_TABLES, norm="l2", strategy="hard", combine=combine)
+    assert model.item_vectors(_one(2)).tolist() == [[2.0, 0.0]]
+    assert model.item_vectors()[2].tolist() == [2.0, 0.0]
+
+
+def test_ktup_completes_facts_as_transh_on_its_own_tables() -> None:
+    # w_r = (0, 1): h_perp = (0, 0), t_perp = (4, 0), r = (0.5, 0): (-3.5, 0)
+    model = _model("ktup", KTUP_TABLES, norm="l2", strategy="soft", combine="mean")
+    assert model.score_triples(_one(0), _one(0), _one(1)).item() == pytest.approx(-12.25)
+
+
+def test_both_tasks_move_entities_relations_and_relation_normals() -> None:
+    shared = ("entities", "relations", "relation_normals")
+    model = _model("ktup", KTUP_TABLES, norm="l2", strategy="soft")
+    model.score_pairs(_one(1), _one(1)).sum().backward()
+    by_recommendation = {name for name in shared if getattr(model, name).grad.abs().sum() > 0}
+    model.zero_grad()
+    model.score_triples(_one(0), _one(0), _one(1)).sum().backward()
+    by_completion = {name for name in shared if getattr(model, name).grad.abs().sum() > 0}
+    assert by_recommendation == by_completion == set(shared)
+
+
+def test_straight_through_gumbel_is_one_hot_forward_and_soft_backward() -> None:
+    model = _model("tup", TUP_TABLES, norm="l2", strategy="hard", n_preferences=2)
+    logits = torch.tensor([[2.0, 1.0]], requires_grad=True)
+    weights = model.space.induce(logits, torch.Generator().manual_seed(3))
+    torch.testing.assert_close(weights.detach().sort(dim=1).values, torch.tensor([[0.0, 1.0]]))
+    weights[0, 0].backward()
+    assert logits.grad is not None
+    assert logits.grad.abs().sum() > 0
+
+
+def test_gumbel_noise_draws_each_preference_as_often_as_its_probability() -> None:
+    model = _model("tup", TUP_TABLES, norm="l2", strategy="hard", n_preferences=2)
+    logits = torch.tensor([2.0, 1.0]).repeat(20_000, 1)
+    share = model.space.induce(logits, torch.Generator().manual_seed(0))[:, 0].mean().item()
+    # softmax(2, 1) = 0.7311; three standard errors of 20,000 draws are 0.0094
+    assert share == pytest.approx(math.e / (1 + math.e), abs=0.0094)
+
+
+@pytest.mark.parametrize("norm", ["l1", "l2"])
+def test_hyperplane_distances_hold_for_normals_of_any_length(norm: Norm) -> None:
+    generator = torch.Generator().manual_seed(0)
+    targets, normals, points = (torch.randn(n, 3, generator=generator, dtype=torch.float64) for n in (4, 4, 6))
+    found = hyperplane_distances(targets, normals, points, norm)
+    for b in range(4):
+        difference = targets[b] - project(points, normals[b])
+        expected = difference.abs().sum(-1) if norm == "l1" else difference.square().sum(-1)
+        torch.testing.assert_close(found[b], expected)
