@@ -2,6 +2,8 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import cached_property
+from pathlib import Path
 
 from fastapi import FastAPI
 
@@ -15,7 +17,7 @@ from app.db.session import Database
 from app.db.users import UserRepository
 from app.dependencies import Services
 from app.logs import configure_logging
-from app.ports import Cache, ReleaseStore
+from app.ports import Cache, LoadedRelease, ReleaseInfo, ReleaseStore
 from app.routers.api import create_api
 from app.schemas.recommendations import render
 from app.services.answers import Answers
@@ -36,7 +38,7 @@ def create_app(settings: Settings, release_store: ReleaseStore | None = None) ->
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         database = open_database(settings)
         cache = open_cache(settings)
-        services = join(settings, database, cache, release_store or open_releases(settings))
+        services = join(settings, database, cache, release_store or LazyReleaseStore(settings.releases_dir))
         app.state.services = services
         services.releases.start()
         try:
@@ -72,11 +74,29 @@ def open_cache(settings: Settings) -> Cache:
     )
 
 
-def open_releases(settings: Settings) -> ReleaseStore:
-    """Read releases from disk. Imported here: torch and faiss load with it, and nothing else needs them."""
-    from app.inference import FileReleaseStore
+class LazyReleaseStore:
+    """The releases on disk, read by code that is imported at its first use.
 
-    return FileReleaseStore(settings.releases_dir)
+    torch and faiss take seconds to load. That happens in the thread that loads the first release, so that the
+    service is live, and says what is missing, from the first moment.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    @cached_property
+    def _store(self) -> ReleaseStore:
+        from app.inference import FileReleaseStore
+
+        return FileReleaseStore(self._folder)
+
+    def list(self) -> list[ReleaseInfo]:
+        """List every release directory, newest first."""
+        return self._store.list()
+
+    def load(self, release_id: str) -> LoadedRelease:
+        """Load and check a release as a whole."""
+        return self._store.load(release_id)
 
 
 def join(settings: Settings, database: Database, cache: Cache, store: ReleaseStore) -> Services:
