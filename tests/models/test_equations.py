@@ -46,7 +46,11 @@ def test_transe_measures_head_plus_relation_minus_tail(norm: Norm, expected: flo
 @pytest.mark.parametrize(("norm", "expected"), [("l1", 1.5), ("l2", 1.25)])
 def test_transh_translates_on_the_hyperplane_of_the_relation(norm: Norm, expected: float) -> None:
     # w = (0, 1): h_perp = (1, 0), t_perp = (2, 0); h_perp + r - t_perp = (1 - 2, 0) + (0, 0.5) -> (-1, 0.5)
-    tables = {"entities": [[1, 2], [2, 1]], "relations": [[0, 0.5], [5, 5]], "relation_normals": [[0, 1], [1, 0]]}
+    tables: dict[str, list[list[float]]] = {
+        "entities": [[1, 2], [2, 1]],
+        "relations": [[0, 0.5], [5, 5]],
+        "relation_normals": [[0, 1], [1, 0]],
+    }
     model = _model("transh", tables, norm=norm)
     assert model.score_triples(_one(0), _one(0), _one(1)).item() == pytest.approx(-expected)
 

@@ -5,7 +5,11 @@ from typing import Any
 import pytest
 import torch
 
-CLOSE = {"rtol": 0.0, "atol": 1e-4}
+from models.interface import Sizes
+
+
+def assert_close(found: torch.Tensor, expected: torch.Tensor) -> None:
+    torch.testing.assert_close(found, expected, rtol=0.0, atol=1e-4)
 
 
 def _grid(n: int, m: int) -> tuple[torch.Tensor, torch.Tensor]:
@@ -15,13 +19,13 @@ def _grid(n: int, m: int) -> tuple[torch.Tensor, torch.Tensor]:
 def test_all_items_score_as_pair_by_pair(item_model: Any) -> None:
     users, items = _grid(item_model.n_users, item_model.n_items)
     literal = item_model.score_pairs(users, items).view(item_model.n_users, -1)
-    torch.testing.assert_close(item_model.score_items(torch.arange(item_model.n_users)), literal, **CLOSE)
+    assert_close(item_model.score_items(torch.arange(item_model.n_users)), literal)
 
 
 def test_candidates_score_as_in_the_whole_catalogue(item_model: Any) -> None:
     users, candidates = torch.tensor([3, 3, 0]), torch.tensor([10, 2, 2, 5])
     whole = item_model.score_items(users)[:, candidates]
-    torch.testing.assert_close(item_model.score_items(users, candidates), whole, **CLOSE)
+    assert_close(item_model.score_items(users, candidates), whole)
 
 
 def test_gradients_of_both_speeds_agree(item_model: Any) -> None:
@@ -88,18 +92,18 @@ def test_every_completion_form_scores_as_triple_by_triple(triple_model: Any) -> 
         relations = torch.full_like(given, relation)
         literal = triple_model.score_triples(given, relations, asked).view(n, n)
         rows, one_relation = torch.arange(n), torch.full((n,), relation)
-        torch.testing.assert_close(triple_model.score_tails(rows, one_relation), literal, **CLOSE)
-        torch.testing.assert_close(triple_model.score_heads(one_relation, rows), literal.T, **CLOSE)
+        assert_close(triple_model.score_tails(rows, one_relation), literal)
+        assert_close(triple_model.score_heads(one_relation, rows), literal.T)
         found = triple_model.score_relations(rows, rows.flip(0))[:, relation]
-        torch.testing.assert_close(found, literal[rows, rows.flip(0)], **CLOSE)
+        assert_close(found, literal[rows, rows.flip(0)])
 
 
 def test_candidate_entities_score_as_among_all(triple_model: Any) -> None:
     heads, relations, candidates = torch.tensor([1, 4]), torch.tensor([2, 0]), torch.tensor([12, 3, 3])
     whole = triple_model.score_tails(heads, relations)[:, candidates]
-    torch.testing.assert_close(triple_model.score_tails(heads, relations, candidates), whole, **CLOSE)
+    assert_close(triple_model.score_tails(heads, relations, candidates), whole)
     whole = triple_model.score_heads(relations, heads)[:, candidates]
-    torch.testing.assert_close(triple_model.score_heads(relations, heads, candidates), whole, **CLOSE)
+    assert_close(triple_model.score_heads(relations, heads, candidates), whole)
 
 
 @pytest.mark.parametrize("row", [-1, 10_000])
@@ -129,7 +133,8 @@ def test_the_seed_decides_every_number(any_model: Any) -> None:
 
 
 def _sizes_of(model: Any) -> Any:
-    from models.interface import Sizes
-
-    sizes = [getattr(model, name, 0) for name in ("n_users", "n_items", "n_entities", "n_relations")]
-    return Sizes(*sizes, alignment=getattr(model, "alignment", torch.empty(0, dtype=torch.int64)))
+    n_users, n_items, n_entities, n_relations = (
+        getattr(model, name, 0) for name in ("n_users", "n_items", "n_entities", "n_relations")
+    )
+    alignment = getattr(model, "alignment", torch.empty(0, dtype=torch.int64))
+    return Sizes(n_users, n_items, n_entities, n_relations, alignment)
