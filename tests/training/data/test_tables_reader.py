@@ -250,6 +250,13 @@ def test_columns_are_found_by_name_and_an_unused_one_is_reported(write: Write, g
     assert "interactions.csv: the column 'mood' is not used" in dataset.manifest.report.warnings
 
 
+def test_unnamed_columns_that_a_spreadsheet_left_behind_do_no_harm(
+    write: Write, graph: Graph, convert: Convert
+) -> None:
+    dataset = convert(write({**graph, "interactions.csv": "user_id,item_id,,\nu1,i1,,\n"}), "tables")
+    assert dataset.interactions.rows() == [("u1", "i1", None, None, "train")]
+
+
 def test_latin_1_files_are_read_only_where_declared(write: Write, graph: Graph, convert: Convert) -> None:
     titles = "item_id,title\ni1,Café\n".encode("latin-1")
     source = write({**graph, "interactions.csv": INTERACTIONS, "items.csv": titles})

@@ -126,12 +126,12 @@ class _Files:
 
         None: a column is missing, or named twice.
         """
-        places = {_ALIASES.get(column, column): place for place, column in enumerate(header)}
-        known = TABLES[name].names()
-        missing = [column for column in known if column not in places]
-        if len(places) < len(header) or not all(_is_optional(column) for column in missing):
+        known, named = TABLES[name].names(), [_ALIASES.get(column, column) for column in header]
+        missing = [column for column in known if column not in named]
+        if any(named.count(column) > 1 for column in known) or not all(map(_is_optional, missing)):
             return None
-        self.warnings += [f"{path.name}: the column {column!r} is not used" for column in places if column not in known]
+        self.warnings += [f"{path.name}: the column {column!r} is not used" for column in named if column not in known]
+        places = {column: place for place, column in enumerate(named)}
         found = [pl.col(cell(places[column])).alias(column) for column in known if column in places]
         return found + [pl.lit("").alias(column) for column in missing if column in NULLABLE]
 
