@@ -1,5 +1,7 @@
 """Which pairs or triples are known: sorted integer keys, one binary search a question, on any device."""
 
+import math
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -20,7 +22,7 @@ class KnownSet:
         Raises:
             ValueError: the product of the sizes does not fit in 63 bits.
         """
-        if np.prod([float(max(1, s)) for s in sizes]) > LARGEST_KEY:
+        if math.prod(max(1, s) for s in sizes) > LARGEST_KEY:
             raise ValueError(f"a table of {' x '.join(map(str, sizes))} cells has no 63-bit keys")
         self._sizes = sizes
         columns = [torch.from_numpy(np.ascontiguousarray(tuples[:, k])) for k in range(len(sizes))]
