@@ -49,8 +49,11 @@ def evaluate_completion(
     Memory: about `chunk_elements` scores at a time.
 
     Raises:
+        ValueError: there are no triples.
         FloatingPointError: a score is not a number.
     """
+    if len(triples) == 0:
+        raise ValueError("there are no triples to rank")
     n_relations, n_entities = model.n_relations, model.n_entities
     tails_of = RowLists.of_pairs(_keyed(known, 0, 2, n_relations), n_entities * n_relations)
     heads_of = RowLists.of_pairs(_keyed(known, 2, 0, n_relations), n_entities * n_relations)
