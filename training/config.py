@@ -4,7 +4,7 @@ import tomllib
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 PRESETS = Path(__file__).parent / "presets"
 
@@ -14,7 +14,7 @@ class ConfigError(ValueError):
 
 
 class _Section(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, strict=True)
 
 
 class RecommendationLoss(_Section):
@@ -61,7 +61,7 @@ class TrainingConfig(_Section):
 
     model: dict[str, Any] = Field(description="name, and the settings of that model")
     protocol: Literal["strict", "paper"] = "strict"
-    seed: int = Field(0, ge=0)
+    seed: int = Field(0, ge=0, lt=2**63)
     epochs: int = Field(30, ge=1)
     batch_size: int = Field(1024, ge=1, description="interactions in one step")
     joint_weight: float = Field(0.5, ge=0, le=1, description="lambda: L = lambda L_rec + (1 - lambda) L_kg")
@@ -70,11 +70,12 @@ class TrainingConfig(_Section):
     optimiser: OptimiserSettings = OptimiserSettings()
     validation: ValidationSettings = ValidationSettings()
 
-    @model_validator(mode="after")
-    def _model_is_named(self) -> "TrainingConfig":
-        if not isinstance(self.model.get("name"), str):
-            raise ValueError("model.name is missing")
-        return self
+    @field_validator("model")
+    @classmethod
+    def _model_is_named(cls, model: dict[str, Any]) -> dict[str, Any]:
+        if not isinstance(model.get("name"), str):
+            raise ValueError('it has no name; name it, as in name = "ktup"')
+        return model
 
     @property
     def model_name(self) -> str:
@@ -121,8 +122,13 @@ def parse_config(values: dict[str, Any], source: str) -> TrainingConfig:
     try:
         return TrainingConfig.model_validate(values)
     except ValidationError as error:
-        lines = [f"{source}: {'.'.join(map(str, e['loc'])) or 'settings'}: {e['msg']}" for e in error.errors()]
-        raise ConfigError("\n".join(lines)) from None
+        raise ConfigError("\n".join(f"{source}: {_spell(dict(e))}" for e in error.errors())) from None
+
+
+def _spell(error: dict[str, Any]) -> str:
+    field, message = ".".join(map(str, error["loc"])), str(error["msg"]).removeprefix("Value error, ")
+    given = "" if error["type"] == "missing" else f", got {error['input']!r}"
+    return f"{field or 'settings'}: {message}{given}"
 
 
 def _set(values: dict[str, Any], dotted: str, value: Any) -> None:
