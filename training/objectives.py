@@ -1,13 +1,16 @@
 """From a batch to a loss: what each task asks of a model, and how lambda joins the two."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Generator, Tensor
 
 from training import losses
-from training.config import CompletionLoss, RecommendationLoss
+from training.config import CompletionLoss, RecommendationLoss, TrainingConfig
+from training.data.indexed import IndexedDataset
 from training.sampling import items as item_sampling
 from training.sampling import triples as triple_sampling
 from training.sampling.membership import KnownSet
@@ -57,6 +60,22 @@ class CompletionObjective:
         of_tails = losses.sampled_softmax(positive, model.score_tails(heads, relations, shared), as_tails, s)
         of_heads = losses.sampled_softmax(positive, model.score_heads(relations, tails, shared), as_heads, s)
         return (of_tails + of_heads) / 2
+
+
+def objectives_of(
+    model: Any, config: TrainingConfig, dataset: IndexedDataset, avoid: Sequence[str], device: torch.device
+) -> tuple[RecommendationObjective | None, CompletionObjective | None]:
+    """Give an objective for each task that the model does; negatives avoid what the splits of `avoid` hold."""
+    recommendation, completion, n_entities = None, None, len(dataset.entities)
+    if hasattr(model, "score_items"):
+        pairs = np.concatenate([dataset.interactions[split] for split in avoid])
+        known = KnownSet(pairs, (len(dataset.users), len(dataset.items)), device)
+        recommendation = RecommendationObjective(config.recommendation, known, len(dataset.items))
+    if hasattr(model, "score_triples"):
+        facts = np.concatenate([dataset.triples[split] for split in avoid])
+        known = KnownSet(facts, (n_entities, len(dataset.relations), n_entities), device)
+        completion = CompletionObjective(config.completion, known, n_entities)
+    return recommendation, completion
 
 
 def joined(recommendation: Tensor | None, completion: Tensor | None, joint_weight: float) -> Tensor:

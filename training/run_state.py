@@ -1,5 +1,6 @@
 """Where a run stands after an epoch: one file, replaced in one step, from which a killed run goes on unchanged."""
 
+import hashlib
 import json
 import os
 from dataclasses import dataclass, field
@@ -12,7 +13,10 @@ from safetensors.torch import save_file
 from torch import Generator, Tensor, nn
 from torch.optim import Optimizer
 
-STATE = "state.safetensors"
+from training.config import TrainingConfig
+from training.data.indexed import IndexedDataset
+
+STATE, CHECKPOINT, HISTORY = "state.safetensors", "checkpoint", "history.json"
 
 
 class ResumeError(Exception):
@@ -31,6 +35,26 @@ class Progress:
     history: list[dict[str, Any]] = field(default_factory=list)
 
 
+def check_folder(run: Path, resume: bool) -> None:
+    """Make sure that a run may start, or go on, in this folder.
+
+    Raises:
+        ResumeError: a finished run is in it, or one that was not asked to be resumed, or none that could be.
+    """
+    if (run / CHECKPOINT).exists():
+        raise ResumeError(f"{run} holds a finished run; choose another folder")
+    if resume and not (run / STATE).is_file():
+        raise ResumeError(f"{run} holds no {STATE} to resume from; start without --resume")
+    if not resume and (run / STATE).exists():
+        raise ResumeError(f"{run} holds a run already; add --resume to go on with it, or choose another folder")
+
+
+def fingerprint_of(config: TrainingConfig, dataset: IndexedDataset) -> str:
+    """Give a digest of every setting and of the data: what a resumed run must have in common with the stopped one."""
+    text = json.dumps([config.model_dump(mode="json"), dataset.content_hash], sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
 def save_state(
     run: Path, fingerprint: str, model: nn.Module, optimiser: Optimizer, generator: Generator, progress: Progress
 ) -> None:
@@ -42,7 +66,8 @@ def save_state(
     tensors["generator"] = generator.get_state().cpu()
     values = {**vars(progress), "best_value": None if progress.best_epoch == 0 else progress.best_value}
     temporary = run / f".{STATE}.partial"
-    save_file(tensors, temporary, metadata={"fingerprint": fingerprint, "progress": json.dumps(values)})
+    metadata = {"fingerprint": fingerprint, "device": generator.device.type, "progress": json.dumps(values)}
+    save_file(tensors, temporary, metadata=metadata)
     with temporary.open("rb") as file:
         os.fsync(file.fileno())
     temporary.replace(run / STATE)
@@ -52,20 +77,20 @@ def load_state(run: Path, fingerprint: str, model: nn.Module, optimiser: Optimiz
     """Bring model, optimiser and generator back to the last complete epoch.
 
     Raises:
-        ResumeError: no state, a cut one, or one of other settings or another data set.
+        ResumeError: the state is cut, or of other settings, another data set or another kind of device.
     """
     path = run / STATE
-    if not path.is_file():
-        raise ResumeError(f"{run} holds no {STATE} to resume from; start without --resume")
     try:
         with safe_open(path, framework="pt") as file:
             metadata = file.metadata()
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dict
-        values = json.loads(metadata["progress"])
+        values, device = json.loads(metadata["progress"]), metadata["device"]
     except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
         raise ResumeError(f"{path} cannot be read: {error}; start again in an empty folder") from error
     if metadata["fingerprint"] != fingerprint:
         raise ResumeError(f"{path} belongs to other settings or another data set; start again in an empty folder")
+    if device != generator.device.type:  # the two draw other numbers, and their states do not fit each other
+        raise ResumeError(f"{path} was made on {device}; go on with --device {device}")
     model.load_state_dict(_under("model.", tensors))
     state = optimiser.state_dict()
     for name, tensor in _under("optimiser.", tensors).items():

@@ -1,6 +1,5 @@
 """The training loop, from top to bottom: batches, joint loss, step, constraint, validation, best epoch."""
 
-import hashlib
 import json
 import math
 import shutil
@@ -24,16 +23,24 @@ from training.data.indexed import IndexedDataset
 from training.evaluation.completion import evaluate_completion
 from training.evaluation.protocol import PROTOCOLS, alignment_under
 from training.evaluation.recommendation import evaluate_recommendation
-from training.objectives import CompletionObjective, RecommendationObjective, joined
-from training.run_state import STATE, Progress, ResumeError, all_finite, load_state, save_state
-from training.sampling.membership import KnownSet
+from training.objectives import joined, objectives_of
+from training.run_state import (
+    CHECKPOINT,
+    HISTORY,
+    Progress,
+    all_finite,
+    check_folder,
+    fingerprint_of,
+    load_state,
+    save_state,
+)
 
-CHECKPOINT, HISTORY, LOSS_CHECK_ON_GPU = "checkpoint", "history.json", 50
+LOSS_CHECK_ON_GPU = 50
 RANKING_METRICS = ("f1", "ndcg", "recall", "hit")
 
 
 class NotFinite(Exception):
-    """Training met a loss or a parameter that is no finite number; the last good epoch is kept."""
+    """Training met a loss, a parameter or a score that is no finite number; the best epoch so far is kept."""
 
 
 class Observer(Protocol):
@@ -71,23 +78,16 @@ def train(
     resumed gives them too (on the CPU).
 
     Raises:
-        ConfigError: the model has not what the settings ask for.
+        ConfigError: the model or the data have not what the settings ask for.
         ResumeError: the folder holds another run, or none where one was to be resumed.
-        NotFinite: a loss or a parameter is no finite number.
+        NotFinite: a loss, a parameter or a score is no finite number.
     """
-    _prepare_folder(run, resume)
+    check_folder(run, resume)
     trainer = _Trainer(config, dataset, run, device, observer)
     if resume:
         trainer.resume()
-    return trainer.run_all()
-
-
-def _prepare_folder(run: Path, resume: bool) -> None:
-    if not resume and (run / STATE).exists():
-        raise ResumeError(f"{run} holds a run already; add --resume to go on with it, or choose another folder")
-    if (run / CHECKPOINT).exists():
-        raise ResumeError(f"{run} holds a finished run; choose another folder")
     run.mkdir(parents=True, exist_ok=True)
+    return trainer.run_all()
 
 
 class _Trainer:
@@ -99,28 +99,16 @@ class _Trainer:
         self.model = new_model(config, dataset).to(device)
         self.generator = Generator(device).manual_seed(config.seed)
         self.progress = Progress()
-        self.recommendation, self.completion = self._objectives()
+        avoid = self.protocol.negatives_avoid
+        self.recommendation, self.completion = objectives_of(self.model, config, dataset, avoid, device)
         self.steps_per_epoch = self._count_steps()
         settings = config.optimiser
         self.optimiser = torch.optim.Adam(
             self.model.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay, fused=True
         )
-        self.fingerprint = _fingerprint(config, dataset)
+        self.fingerprint = fingerprint_of(config, dataset)
         self.valid_triples = _sample(dataset.triples["valid"], config.validation.triples, config.seed)
         self._check_metric()
-
-    def _objectives(self) -> tuple[RecommendationObjective | None, CompletionObjective | None]:
-        c, d, recommendation, completion = self.config, self.dataset, None, None
-        avoid = self.protocol.negatives_avoid
-        if hasattr(self.model, "score_items"):
-            pairs = np.concatenate([d.interactions[split] for split in avoid])
-            known = KnownSet(pairs, (len(d.users), len(d.items)), self.device)
-            recommendation = RecommendationObjective(c.recommendation, known, len(d.items))
-        if hasattr(self.model, "score_triples"):
-            facts = np.concatenate([d.triples[split] for split in avoid])
-            known = KnownSet(facts, (len(d.entities), len(d.relations), len(d.entities)), self.device)
-            completion = CompletionObjective(c.completion, known, len(d.entities))
-        return recommendation, completion
 
     def _count_steps(self) -> int:
         if self.recommendation is not None:
@@ -129,6 +117,8 @@ class _Trainer:
             rows, size = len(self.dataset.triples["train"]), self.config.completion.batch_size
         if rows == 0:
             raise ConfigError(f"{self.dataset.name} has no training rows for {self.config.model_name}")
+        if self.completion is not None and len(self.dataset.triples["train"]) == 0:
+            raise ConfigError(f"{self.dataset.name} has no training triples; {self.config.model_name} needs a graph")
         return n_batches(rows, size)
 
     def _check_metric(self) -> None:
@@ -163,8 +153,10 @@ class _Trainer:
             self._set_learning_rate()
             losses[k] = self._step(pairs, triples)
             self.progress.step += 1
-            if self.device.type == "cpu" or k % LOSS_CHECK_ON_GPU == 0 or k + 1 == self.steps_per_epoch:
-                self._check_losses(epoch, losses[: k + 1])
+            if self.device.type == "cpu":
+                self._check_losses(epoch, losses, k, k + 1)
+            elif k % LOSS_CHECK_ON_GPU == 0 or k + 1 == self.steps_per_epoch:  # each look waits for the GPU
+                self._check_losses(epoch, losses, max(0, k - LOSS_CHECK_ON_GPU), k + 1)
             self.observer.step(epoch, k + 1, self.steps_per_epoch)
         if (name := all_finite(self.model)) is not None:
             raise NotFinite(f"epoch {epoch}: the parameter {name!r} is not finite{self._advice()}")
@@ -210,21 +202,30 @@ class _Trainer:
         for group in self.optimiser.param_groups:
             group["lr"] = rate
 
-    def _check_losses(self, epoch: int, losses: Tensor) -> None:
-        bad = (~torch.isfinite(losses)).any(dim=1).nonzero()
+    def _check_losses(self, epoch: int, losses: Tensor, first: int, end: int) -> None:
+        bad = (~torch.isfinite(losses[first:end])).any(dim=1).nonzero()
         if len(bad):
-            k = int(bad[0])
+            k = first + int(bad[0])
             raise NotFinite(f"epoch {epoch}, batch {k + 1}: the loss is {losses[k].sum().item()}{self._advice()}")
 
     def _advice(self) -> str:
-        rate = self.config.optimiser.learning_rate
-        return f" (step {self.progress.step}, learning rate {rate}); lower optimiser.learning_rate"
+        rate = self.optimiser.param_groups[0]["lr"]
+        kept = f"; the best epoch so far is kept in {self._best_path()}" if self.progress.best_epoch else ""
+        return f" (step {self.progress.step}, learning rate {rate:g}); lower optimiser.learning_rate{kept}"
 
     def _has_validation(self) -> bool:
         ranking = self.config.validation.metric in RANKING_METRICS
         return bool(len(self.dataset.interactions["valid"] if ranking else self.valid_triples))
 
     def _validate(self) -> dict[str, Any]:
+        try:
+            metrics = self._measure()
+        except FloatingPointError as error:
+            raise NotFinite(f"epoch {self.progress.epoch}, validation: {error}{self._advice()}") from None
+        self._keep_as_best(metrics[self.config.validation.metric])
+        return {"valid": metrics, "best": self.progress.best_epoch == self.progress.epoch}
+
+    def _measure(self) -> dict[str, float]:
         self.model.eval()
         settings, metrics = self.config.validation, dict[str, float]()
         if self.recommendation and len(self.dataset.interactions["valid"]):
@@ -236,8 +237,7 @@ class _Trainer:
             known = np.concatenate(list(self.dataset.triples.values()))
             ranks = evaluate_completion(self.model, self.valid_triples, known, self.device)
             metrics |= ranks.means(settings.top_n, self.protocol.first_rank)
-        self._keep_as_best(metrics[settings.metric])
-        return {"valid": metrics, "best": self.progress.best_epoch == self.progress.epoch}
+        return metrics
 
     def _keep_as_best(self, value: float) -> None:
         progress = self.progress
@@ -273,10 +273,9 @@ class _Trainer:
         }
 
     def _publish(self) -> TrainingResult:
-        target = self.run / CHECKPOINT
-        self._best_path().rename(target)
-        history = json.dumps(self.progress.history, indent=2)
+        history, target = json.dumps(self.progress.history, indent=2), self.run / CHECKPOINT
         (self.run / HISTORY).write_text(history, encoding="utf-8")
+        self._best_path().rename(target)
         return TrainingResult(target, self.progress.best_epoch, self.progress.history)
 
 
@@ -299,8 +298,3 @@ def _sample(triples: NDArray[np.int64], count: int, seed: int) -> NDArray[np.int
     if len(triples) <= count:
         return triples
     return triples[np.sort(np.random.default_rng(seed).choice(len(triples), count, replace=False))]
-
-
-def _fingerprint(config: TrainingConfig, dataset: IndexedDataset) -> str:
-    text = json.dumps([config.model_dump(mode="json"), dataset.content_hash], sort_keys=True)
-    return hashlib.sha256(text.encode()).hexdigest()
