@@ -1,6 +1,7 @@
 """From a checkpoint to a release: measure it on test, index it, measure the index, write everything in one step."""
 
 import platform
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -13,7 +14,7 @@ import torch
 from numpy.typing import NDArray
 
 from models.checkpoint import Checkpoint, load_checkpoint
-from models.release import write_release
+from models.release import RELEASE_ID, write_release
 from models.retrieval.index import PreferenceIndex
 from models.retrieval.ranking import RowLists
 from models.retrieval.roles import Roles
@@ -50,12 +51,14 @@ def make_release(
     """Make and write a release; returns its directory. `say` is told each stage.
 
     Raises:
-        ReleaseError: the checkpoint is of another data set, or its model does not do both tasks.
+        ReleaseError: the checkpoint is of another data set, or its model does not do both tasks, or the id is
+            taken or none.
         CheckpointError: the checkpoint is not sound.
-        FileExistsError: a release of this id is there.
     """
-    checkpoint = load_checkpoint(checkpoint_directory)
+    checkpoint, created = load_checkpoint(checkpoint_directory), datetime.now(UTC)
     _check_tasks(checkpoint)
+    name = release_id or default_id(dataset.name, checkpoint.model_name, created)
+    _check_id(releases, name)
     say("measuring on the test split")
     metrics = measure_on_test(checkpoint, dataset)
     say("indexing items for each preference")
@@ -64,8 +67,6 @@ def make_release(
     index = PreferenceIndex.build(model, items_hash)
     say("measuring candidate recall")
     recall = candidate_recall(model, index, dataset)
-    created = datetime.now(UTC)
-    name = release_id or f"{dataset.name}-{checkpoint.model_name}-{created:%Y%m%dT%H%M%SZ}"
     values = {
         "created_at": created.isoformat(timespec="seconds"),
         "model": checkpoint.manifest["model"],
@@ -81,8 +82,27 @@ def make_release(
     return releases / name
 
 
+def default_id(dataset_name: str, model_name: str, created: datetime) -> str:
+    """Name a release by data set, model and time; what an id cannot hold becomes a hyphen.
+
+    >>> default_id("My films (2024)", "ktup", datetime(2026, 1, 2, 3, 4, 5))
+    'My-films-2024-ktup-20260102T030405Z'
+    """
+    plain = re.sub(r"[^A-Za-z0-9]+", "-", dataset_name).strip("-")[:60] or "release"
+    return f"{plain}-{model_name}-{created:%Y%m%dT%H%M%SZ}"
+
+
+def _check_id(releases: Path, name: str) -> None:
+    if not RELEASE_ID.fullmatch(name):
+        raise ReleaseError(
+            f"--id {name}: expected letters, digits, '.', '_' and '-', a letter or digit first, at most 100 of them"
+        )
+    if (releases / name).exists():
+        raise ReleaseError(f"{releases / name} exists; a release is never overwritten, choose another --id")
+
+
 def _check_data(checkpoint: Checkpoint, dataset: IndexedDataset) -> None:
-    trained_on = checkpoint.manifest["dataset"]["content_hash"]
+    trained_on = checkpoint.manifest.get("dataset", {}).get("content_hash", "that it does not name")
     if trained_on != dataset.content_hash:
         raise ReleaseError(
             f"the checkpoint was trained on data {trained_on[:12]}…, but {dataset.name} is {dataset.content_hash[:12]}…"
@@ -147,7 +167,7 @@ def measure_recall(searcher: Searcher, seen: RowLists, users: NDArray[np.int64],
     for user in users:
         found = searcher.search(int(user), TOP_N, seen[user]).rows
         true = searcher.brute_force(int(user), TOP_N, seen[user]).rows
-        shares.append(len(np.intersect1d(found, true)) / max(1, len(true)))
+        shares.append(len(np.intersect1d(found, true)) / len(true) if len(true) else 1.0)
         identical += int(np.array_equal(found, true))
     return CandidateRecall(nominate, len(users), float(np.mean(shares)), identical / len(users))
 
