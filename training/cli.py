@@ -7,11 +7,12 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, NoReturn
 
 import torch
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from models.checkpoint import CheckpointError, load_checkpoint
@@ -32,6 +33,7 @@ app.command("convert")(convert)
 errors = Console(stderr=True)
 out = Console()
 
+EXPECTED = (ConfigError, DatasetError, CheckpointError, ReleaseError, ResumeError, NotFinite, FloatingPointError)
 DeviceName = Literal["auto", "cpu", "cuda"]
 DataOption = Annotated[Path, typer.Option("--data", help="A data set directory, as `convert` writes it.")]
 DeviceOption = Annotated[DeviceName, typer.Option(help="auto takes CUDA where there is one.")]
@@ -43,12 +45,15 @@ def told_plainly() -> Iterator[None]:
     """Turn the errors that people can cause into one message and exit code 2."""
     try:
         yield
-    except (ConfigError, DatasetError, CheckpointError, ReleaseError, ResumeError, NotFinite) as error:
-        errors.print(f"error: {error}", markup=False, highlight=False, soft_wrap=True)
-        raise typer.Exit(2) from None
+    except EXPECTED as error:
+        _fail(str(error))
     except OSError as error:
-        errors.print(f"error: {error.filename or ''}: {error.strerror or error}", markup=False, soft_wrap=True)
-        raise typer.Exit(2) from None
+        _fail(f"{error.filename}: {error.strerror}" if error.filename else str(error))
+
+
+def _fail(message: str) -> NoReturn:
+    errors.print(f"error: {message}", markup=False, highlight=False, soft_wrap=True)
+    raise typer.Exit(2) from None
 
 
 def choose_device(name: DeviceName) -> torch.device:
@@ -99,7 +104,7 @@ def train_command(
         dataset = IndexedDataset.of(Dataset.load(data))
         with RichObserver(config.epochs) as observer:
             result = train(config, dataset, run, choose_device(device), observer, resume)
-    out.print(f"best epoch {result.best_epoch} of {len(result.history)}: {result.checkpoint}", soft_wrap=True)
+    _say(f"best epoch {result.best_epoch} of {len(result.history)}: {result.checkpoint}")
 
 
 @app.command("evaluate")
@@ -122,7 +127,7 @@ def evaluate_command(
     if as_json:
         out.print_json(json.dumps(metrics))
         return
-    table = Table("metric", "value", title=f"{dataset.name}, test split, {metrics['protocol']} protocol")
+    table = Table("metric", "value", title=f"{escape(dataset.name)}, test split, {metrics['protocol']} protocol")
     for row in summary_rows(metrics):
         table.add_row(*row)
     out.print(table)
@@ -140,7 +145,11 @@ def release_command(
     with told_plainly(), errors.status("starting") as status:
         _set_threads(threads)
         path = make_release(checkpoint, IndexedDataset.of(Dataset.load(data)), releases, release_id, status.update)
-    out.print(f"release {path.name}", soft_wrap=True)
+    _say(f"release {path.name}")
+
+
+def _say(line: str) -> None:
+    out.print(line, markup=False, highlight=False, soft_wrap=True)
 
 
 def _set_threads(threads: int | None) -> None:
