@@ -57,9 +57,15 @@ class ReleaseRepository:
             Release.release_id
         )
         async with self._database.reading() as connection:
-            return [ReleaseRow(*row) for row in await connection.execute(statement)]
+            rows = await connection.execute(statement)
+            return [ReleaseRow(row[0], _in_utc(row[1]), row[2], row[3]) for row in rows]
 
     def _upsert(self, row: dict[str, Any]) -> Any:
         statement = upsert(self._database.dialect, Release).values(row)
         changed = {name: statement.excluded[name] for name in row if name != "release_id"}
         return statement.on_conflict_do_update(index_elements=[Release.release_id], set_=changed)
+
+
+def _in_utc(time: datetime | None) -> datetime | None:
+    """SQLite keeps no time zone: what was written in UTC comes back without one."""
+    return time.replace(tzinfo=UTC) if time is not None and time.tzinfo is None else time

@@ -16,7 +16,8 @@ class ScoringPool:
 
     def __init__(self, threads: int, queue: int) -> None:
         self._limiter = CapacityLimiter(threads)
-        self._queue = queue
+        self._places = threads + queue
+        self._inside = 0
 
     async def run(self, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
         """Run a synchronous function in a thread.
@@ -24,7 +25,10 @@ class ScoringPool:
         Raises:
             Overloaded: every thread is busy and the queue is full. Waiting longer would only help to time out.
         """
-        busy = self._limiter.available_tokens < 1
-        if busy and self._limiter.statistics().tasks_waiting >= self._queue:
+        if self._inside >= self._places:
             raise Overloaded
-        return await to_thread.run_sync(lambda: function(*args, **kwargs), limiter=self._limiter)
+        self._inside += 1
+        try:
+            return await to_thread.run_sync(lambda: function(*args, **kwargs), limiter=self._limiter)
+        finally:
+            self._inside -= 1

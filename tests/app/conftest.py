@@ -4,7 +4,7 @@ import os
 import shutil
 import tempfile
 import uuid
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -43,7 +43,11 @@ def postgres_url() -> Iterator[str]:
     folder = tempfile.mkdtemp(prefix="pg")
     Path(folder).chmod(0o755)
     server = pgserver.get_server(f"{folder}/data")
-    yield f"postgresql+asyncpg://postgres@/postgres?host={folder}/data"
+    url = f"postgresql+asyncpg://postgres@/postgres?host={folder}/data"
+    # Nothing here outlives a crash of the machine, and databases are made and dropped for every test.
+    for statement in ("ALTER SYSTEM SET fsync = off", "SELECT pg_reload_conf()"):
+        execute(url, statement)
+    yield url
     server.cleanup()
     shutil.rmtree(folder, ignore_errors=True)
 
@@ -154,6 +158,15 @@ async def database(backend: Backend) -> AsyncIterator[Database]:
     await world.store(database, world.tables())
     yield database
     await database.close()
+
+
+async def eventually(condition: Callable[[], Awaitable[bool]]) -> None:
+    """Wait until a condition holds; fail after about ten seconds."""
+    for _ in range(500):
+        if await condition():
+            return
+        await anyio.sleep(0.02)
+    pytest.fail("what was waited for did not happen")
 
 
 Start = Callable[..., AbstractAsyncContextManager[httpx.AsyncClient]]

@@ -3,7 +3,15 @@
 import httpx
 import pytest
 
+from tests.app.conftest import Backend
+
 pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture
+def backend(sqlite: Backend) -> Backend:
+    """What is refused here is refused before any storage is asked."""
+    return sqlite
 
 
 def assert_problem(answer: httpx.Response, status: int, code: str) -> None:

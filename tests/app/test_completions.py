@@ -66,19 +66,14 @@ async def test_a_relation_is_completed(client: httpx.AsyncClient) -> None:
     ]
 
 
-@pytest.mark.parametrize(
-    ("query", "status", "code"),
-    [
-        ("head=nobody&relation=director", 404, "unknown_entity"),
-        ("relation=director&tail=nobody", 404, "unknown_entity"),
-        ("head=f2&relation=nothing", 404, "unknown_relation"),
-        ("head=f9&relation=director", 409, "not_in_release"),
-        ("head=f2&relation=late_relation", 409, "not_in_release"),
-        ("head=&relation=director", 422, "invalid_parameter"),
-    ],
-)
-async def test_each_kind_of_missing_part_has_its_own_answer(
-    client: httpx.AsyncClient, query: str, status: int, code: str
-) -> None:
-    answer = await client.get(f"/kg/complete?{query}")
-    assert (answer.status_code, answer.json()["code"]) == (status, code)
+async def test_each_kind_of_missing_part_has_its_own_answer(client: httpx.AsyncClient) -> None:
+    for query, expected in {
+        "head=nobody&relation=director": (404, "unknown_entity"),
+        "relation=director&tail=nobody": (404, "unknown_entity"),
+        "head=f2&relation=nothing": (404, "unknown_relation"),
+        "head=f9&relation=director": (409, "not_in_release"),
+        "head=f2&relation=late_relation": (409, "not_in_release"),
+        "head=&relation=director": (422, "invalid_parameter"),
+    }.items():
+        answer = await client.get(f"/kg/complete?{query}")
+        assert (answer.status_code, answer.json()["code"]) == expected, query

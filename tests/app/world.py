@@ -1,12 +1,12 @@
 """A small world: nine films, who made them, and people who saw some. Ids are as awkward as imported ones are.
 
-    i1 Alien      f1   director scott   genre horror
-    i2 Gladiator  f2   director scott
-    i3 Aliens     f3   director cameron genre horror   sequel_of f1
-    i4 Titanic    f4   director cameron
-    i5 Halloween  f5                    genre horror
-    i6 Alien (1979 cut): the same entity as i1
-    i7 no entity, no title              "a/b" and ".." are items, too
+i1 Alien      f1   director scott   genre horror
+i2 Gladiator  f2   director scott
+i3 Aliens     f3   director cameron genre horror   sequel_of f1
+i4 Titanic    f4   director cameron
+i5 Halloween  f5                    genre horror
+i6 Alien (1979 cut): the same entity as i1
+i7 no entity, no title              "a/b" and ".." are items, too
 """
 
 from collections.abc import Iterator
@@ -29,7 +29,14 @@ FACTS: list[Fact] = [
     ("f3", "sequel_of", "f1"),
 ]
 LINKS = {"i1": "f1", "i2": "f2", "i3": "f3", "i4": "f4", "i5": "f5", "i6": "f1"}
-TITLES = {"i1": "Alien", "i2": "Gladiator", "i3": "Aliens", "i4": "Titanic", "i5": "Halloween", "i6": "Alien (1979 cut)"}
+TITLES = {
+    "i1": "Alien",
+    "i2": "Gladiator",
+    "i3": "Aliens",
+    "i4": "Titanic",
+    "i5": "Halloween",
+    "i6": "Alien (1979 cut)",
+}
 ITEMS = ["i1", "i2", "i3", "i4", "i5", "i6", "i7", "a/b", ".."]
 # u1 met i1 last; `late` came after training; `all` has met everything.
 HISTORY = [("u1", "i1", 30), ("u1", "i5", 10), ("late", "i1", 5), ("late", "i2", 6), ("a:b", "i2", 1)]
@@ -87,7 +94,9 @@ def release(release_id: str = "r1", **changes: Any) -> MemoryRelease:
         "items": {
             "i1": 1.0, "i2": 1.1, "i3": 2.8, "i4": 1.4, "i5": 3.0, "i6": 1.3, "i7": 2.0, "a/b": 5.0, "..": 6.0,
         },
-        "entities": {"f1": 0.0, "f2": 1.0, "f3": 5.0, "f4": 6.0, "f5": 9.0, "scott": 2.0, "cameron": 7.0, "horror": 4.0},
+        "entities": {
+            "f1": 0.0, "f2": 1.0, "f3": 5.0, "f4": 6.0, "f5": 9.0, "scott": 2.0, "cameron": 7.0, "horror": 4.0,
+        },
         "relations": {"director": 1.0, "genre": 3.0},
         "facts": [fact for fact in FACTS if fact[1] != "sequel_of"],
     }  # fmt: skip
