@@ -1,0 +1,79 @@
+"""What a batch is compared with, and how lambda joins the two losses."""
+
+from typing import Any
+
+import pytest
+import torch
+from torch import Generator, Tensor
+
+from tests.training.planted import CPU, rows
+from training.config import CompletionLoss, RecommendationLoss
+from training.objectives import CompletionObjective, RecommendationObjective, joined
+from training.sampling.membership import KnownSet
+
+
+class Fixed:
+    """Scores item i as -i for everyone, and a triple as -(head + tail)."""
+
+    def score_pairs(self, users: Tensor, items: Tensor, *, generator: Generator | None = None) -> Tensor:
+        return -items.double()
+
+    def score_items(self, users: Tensor, candidates: Tensor, *, generator: Generator | None = None) -> Tensor:
+        return -candidates.double().repeat(len(users), 1)
+
+    def score_triples(self, heads: Tensor, relations: Tensor, tails: Tensor) -> Tensor:
+        return -(heads + tails).double()
+
+    def score_tails(self, heads: Tensor, relations: Tensor, candidates: Tensor) -> Tensor:
+        return -(heads.unsqueeze(1) + candidates).double()
+
+    def score_heads(self, relations: Tensor, tails: Tensor, candidates: Tensor) -> Tensor:
+        return -(candidates + tails.unsqueeze(1)).double()
+
+
+SEEDED = Generator().manual_seed(0)
+ONE_PAIR, ONE_TRIPLE = torch.tensor([[0, 0]]), torch.tensor([[0, 0, 0]])
+
+
+def recommendation(**settings: Any) -> RecommendationObjective:
+    """Two items, of which the only user knows item 0: item 1 is the only negative."""
+    return RecommendationObjective(RecommendationLoss(**settings), KnownSet(rows((0, 0)), (1, 2), CPU), 2)
+
+
+def completion(**settings: Any) -> CompletionObjective:
+    """Two entities and the only fact (0, 0, 0): the corruptions are (1, 0, 0) and (0, 0, 1), both scored -1."""
+    return CompletionObjective(CompletionLoss(**settings), KnownSet(rows((0, 0, 0)), (2, 1, 2), CPU), 2)
+
+
+def test_bpr_compares_with_one_unknown_item() -> None:
+    # -log sigma(0 - (-1)) = log(1 + e^-1)
+    assert recommendation(loss="bpr").loss(Fixed(), ONE_PAIR, SEEDED).item() == pytest.approx(0.313262, abs=1e-6)
+
+
+def test_softmax_compares_with_every_draw_but_the_known_item() -> None:
+    # With m draws of item 1 among many: log(1 + m e^-1) for the seed's own m.
+    draws = torch.randint(2, (64,), generator=Generator().manual_seed(7))
+    expected = torch.log(1 + draws.sum() * torch.tensor(-1.0).exp())
+    loss = recommendation(negatives=64, sharpness=1.0).loss(Fixed(), ONE_PAIR, Generator().manual_seed(7))
+    assert loss.item() == pytest.approx(expected.item(), abs=1e-5)
+
+
+def test_margin_compares_with_one_corruption() -> None:
+    # distances 0 and 1, margin 3: 3 + 0 - 1
+    assert completion(loss="margin", margin=3.0).loss(Fixed(), ONE_TRIPLE, SEEDED).item() == pytest.approx(2.0)
+
+
+def test_softmax_of_facts_is_the_mean_of_both_sides() -> None:
+    draws = torch.randint(2, (64,), generator=Generator().manual_seed(7))
+    one_side = torch.log(1 + draws.sum() * torch.tensor(-1.0).exp())
+    loss = completion(negatives=64, sharpness=1.0).loss(Fixed(), ONE_TRIPLE, Generator().manual_seed(7))
+    assert loss.item() == pytest.approx(one_side.item(), abs=1e-5)
+
+
+def test_lambda_weighs_recommendation_and_the_rest_weighs_the_graph() -> None:
+    assert joined(torch.tensor(2.0), torch.tensor(10.0), 0.75).item() == pytest.approx(0.75 * 2 + 0.25 * 10)
+
+
+def test_a_model_of_one_task_has_only_that_loss_unweighted() -> None:
+    assert joined(torch.tensor(2.0), None, 0.75).item() == 2.0
+    assert joined(None, torch.tensor(10.0), 0.75).item() == 10.0

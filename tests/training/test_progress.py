@@ -1,0 +1,28 @@
+import io
+from typing import Any
+
+from rich.console import Console
+
+from training.progress import RichObserver, describe
+
+
+def test_an_epochs_line_holds_both_losses_and_the_metrics_in_percent() -> None:
+    record: dict[str, Any] = {"epoch": 12, "seconds": 61.04, "recommendation_loss": 1.25, "completion_loss": 0.5}
+    record |= {"valid": {"mean_rank": 30.0, "mrr": 0.4, "f1": 0.0525, "users": 42.0}, "best": False}
+    assert describe(record) == (
+        "epoch  12  61.0 s  loss: recommendation 1.2500, completion 0.5000  valid %: f1 5.25, mrr 40.00"
+    )
+
+
+def test_an_epoch_without_validation_shows_its_losses_alone() -> None:
+    record = {"epoch": 1, "seconds": 0.0, "recommendation_loss": 2.0}
+    assert describe(record) == "epoch   1   0.0 s  loss: recommendation 2.0000"
+
+
+def test_without_a_terminal_each_epoch_is_one_plain_line() -> None:
+    text = io.StringIO()
+    with RichObserver(3, Console(file=text, width=20)) as observer:
+        observer.step(1, 1, 2)
+        observer.epoch({"epoch": 1, "seconds": 1.0, "completion_loss": 0.5, "valid": {"hits": 0.25}, "best": True})
+    assert "epoch   1   1.0 s  loss: completion 0.5000  valid %: hits 25.00 *\n" in text.getvalue()
+    assert "\x1b" not in text.getvalue()
