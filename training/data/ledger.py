@@ -90,7 +90,7 @@ class Ledger:
         """
         for entry in self._entries:
             bad = sum(rows for (_, malformed), (rows, _) in entry.dropped.items() if malformed)
-            if entry.first_bad and bad > self.max_bad_share * entry.rows_read:
+            if entry.first_bad and bad / entry.rows_read > self.max_bad_share:
                 line, expected = entry.first_bad.line, entry.first_bad.expected
                 path, found, rows = entry.source.path, entry.source.line(line), entry.rows_read
                 raise TooManyBadRows(path, line, expected, found, bad, rows, self.max_bad_share)

@@ -100,6 +100,14 @@ def test_records_that_open_a_quote_in_every_line_are_given_up_in_bounded_time() 
     assert sheet.rows.height + len(sheet.bad_lines) == 3 * MAX_RECORD_LINES + 1
 
 
+@pytest.mark.parametrize(("ends", "bad"), [(MAX_RECORD_LINES - 1, []), (MAX_RECORD_LINES, [2])])
+def test_a_record_may_span_so_many_lines_and_no_more(ends: int, bad: list[int]) -> None:
+    lines = "\n" * ends
+    sheet = parse_csv(f'id,title\n1,"{lines}"\n2,b\n', ",")
+    assert sheet.bad_lines.to_list()[:1] == bad
+    assert cells(sheet)[-1] == ("2", "b")
+
+
 @pytest.mark.parametrize("text", ["", "\n", "\r\n \n", '"'])
 def test_a_file_without_a_row_has_an_empty_header(text: str) -> None:
     sheet = parse_csv(text, ",")

@@ -232,6 +232,20 @@ def test_a_malformed_cell_is_counted_or_refused_with_its_line(
     assert (caught.value.line, caught.value.expected, caught.value.found) == (3, expected, repr(row))
 
 
+@pytest.mark.parametrize("share", [0.01, 0.07, 0.29])
+def test_the_limit_itself_is_allowed_and_one_bad_row_more_is_not(
+    write: Write, graph: Graph, convert: Convert, share: float
+) -> None:
+    def source(bad: int) -> Path:
+        rows = [f"u{n},i1" for n in range(100 - bad)] + [f"u{n}," for n in range(bad)]
+        return write({**graph, "interactions.csv": "\n".join(["user_id,item_id", *rows])})
+
+    limit = round(100 * share)
+    assert convert(source(limit), "tables", max_bad_share=share).interactions.height == 100 - limit
+    with pytest.raises(TooManyBadRows, match=f"{limit + 1} of 100 rows are malformed"):
+        convert(source(limit + 1), "tables", max_bad_share=share)
+
+
 @pytest.mark.parametrize(
     "header", ["", "user_id,title", "user_id,item_id,item_id", "user_id,item_id,value,rating", "USER_ID,item_id", '"']
 )
