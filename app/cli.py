@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -77,6 +78,8 @@ def serve() -> None:
     import uvicorn
 
     settings = load_settings()
+    # uvicorn finishes what is in flight, then raises the signal again: an orderly end is exit code 0.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     uvicorn.run(
         "app.main:serve_from_environment",
         factory=True,

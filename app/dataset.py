@@ -112,14 +112,9 @@ class DatasetReader:
 
     def _check_cells(self, table: str, frame: pl.LazyFrame) -> None:
         for column, kind in TABLES[table].items():
-            if column in _NULLABLE and column not in ("title", "label", "value"):
-                continue
-            bad = frame.with_row_index("row").filter(_cannot_be_stored(column, kind)).head(1).collect()
+            bad = frame.with_row_index("row").filter(~_can_be_stored(column, kind)).head(1).collect()
             if bad.height:
-                expected = "a finite number" if kind == pl.Float64 else "text without NUL characters"
-                if column not in _NULLABLE:
-                    expected = f"a text of 1 to {MAX_ID_BYTES} bytes without NUL characters"
-                reason = f"row {bad['row'].item() + 1}, column {column}: expected {expected}"
+                reason = f"row {bad['row'].item() + 1}, column {column}: expected {_expected(column, kind)}"
                 raise InvalidDataset(self.path / f"{table}.parquet", reason)
 
     def _check_reference(self, table: str, column: str, target: str, key: str) -> None:
@@ -130,14 +125,29 @@ class DatasetReader:
             raise InvalidDataset(self.path / f"{table}.parquet", reason)
 
 
-def _cannot_be_stored(column: str, kind: Any) -> pl.Expr:
+def _can_be_stored(column: str, kind: Any) -> pl.Expr:
+    """Whether each cell of a column can; never null."""
     cell = pl.col(column)
+    if kind == pl.Int64:
+        return pl.lit(True)
     if kind == pl.Float64:
-        return cell.is_finite().not_()
-    has_nul = cell.str.contains("\x00", literal=True)
+        return cell.is_finite().fill_null(True)
+    if column == "split":
+        return cell.is_in(SPLITS).fill_null(False)
+    whole = ~cell.str.contains("\x00", literal=True)
     if column in _NULLABLE:
-        return has_nul
-    return cell.is_null() | ~cell.str.len_bytes().is_between(1, MAX_ID_BYTES) | has_nul
+        return whole.fill_null(True)
+    return (whole & cell.str.len_bytes().is_between(1, MAX_ID_BYTES)).fill_null(False)
+
+
+def _expected(column: str, kind: Any) -> str:
+    if kind == pl.Float64:
+        return "a finite number"
+    if column == "split":
+        return f"one of {', '.join(SPLITS)}"
+    if column in _NULLABLE:
+        return "text without NUL characters"
+    return f"a text of 1 to {MAX_ID_BYTES} bytes without NUL characters"
 
 
 def _read_manifest(path: Path) -> dict[str, Any]:

@@ -29,11 +29,18 @@ class SchemaCheck:
 
     async def problem(self) -> str | None:
         """Say what is wrong with the database, within two seconds; None if nothing is."""
+        if self._file_is_missing():
+            return NOT_MIGRATED
         try:
             async with asyncio.timeout(_PATIENCE_SECONDS):
                 return NOT_MIGRATED if await self._behind() else None
         except (TimeoutError, StorageUnavailable, SQLAlchemyError, OSError):
             return UNREACHABLE
+
+    def _file_is_missing(self) -> bool:
+        """Whether there is no SQLite file: to look inside would make an empty one."""
+        file = self._database.engine.url.database
+        return self._database.dialect == "sqlite" and file is not None and not Path(file).exists()
 
     async def _behind(self) -> bool:
         async with self._database.reading() as connection:

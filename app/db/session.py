@@ -29,6 +29,9 @@ class Database:
     def __init__(self, url: str, pool_size: int = 5, timeout_seconds: float = 2.0) -> None:
         self.engine = create_engine(url, pool_size, timeout_seconds)
         self._writer = self.engine.execution_options(**{_WRITE: True})
+        self._timeout_seconds = timeout_seconds
+        # First come, first served. The pool itself lets newcomers overtake: under load some would wait for ever.
+        self._places = asyncio.Semaphore(pool_size)
 
     @property
     def dialect(self) -> str:
@@ -42,8 +45,8 @@ class Database:
         Raises:
             StorageUnavailable: away, too slow, no connection came free in time, or not migrated.
         """
-        with _Translated():
-            async with self.engine.connect() as connection:
+        async with self._connected(self.engine) as connection:
+            with _Translated():
                 yield connection
 
     @asynccontextmanager
@@ -53,9 +56,26 @@ class Database:
         Raises:
             StorageUnavailable: as `reading`.
         """
+        async with self._connected(self._writer) as connection:
+            with _Translated():
+                async with connection.begin():
+                    yield connection
+
+    @asynccontextmanager
+    async def _connected(self, engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
         with _Translated():
-            async with self._writer.begin() as connection:
+            async with asyncio.timeout(self._timeout_seconds):
+                await self._places.acquire()
+        try:
+            # A socket that is not there is an OSError of any kind; later on, OSErrors are somebody else's.
+            with _Translated(OSError):
+                connection = await engine.connect()
+            try:
                 yield connection
+            finally:
+                await connection.close()
+        finally:
+            self._places.release()
 
     async def close(self) -> None:
         """Close every connection."""
@@ -90,11 +110,14 @@ def _begin_sqlite(connection: Connection) -> None:
 class _Translated:
     """Turn the drivers' many ways to say "away" into StorageUnavailable; other errors pass."""
 
+    def __init__(self, *more: type[BaseException]) -> None:
+        self._more = more
+
     def __enter__(self) -> None:
         return None
 
     def __exit__(self, _kind: Any, error: BaseException | None, _trace: Any) -> None:
-        if error is not None and _is_unavailable(error):
+        if error is not None and (_is_unavailable(error) or isinstance(error, self._more)):
             _log.warning("the database cannot be used", extra={"error": _first_line(error)})
             raise StorageUnavailable from error
 
@@ -104,7 +127,7 @@ def _is_unavailable(error: BaseException) -> bool:
         return getattr(error.orig, "sqlstate", None) == _UNDEFINED_TABLE
     if isinstance(error, DBAPIError):
         return isinstance(error, (OperationalError, InterfaceError)) or error.connection_invalidated
-    return isinstance(error, (PoolTimeout, OSError, asyncio.TimeoutError))
+    return isinstance(error, (PoolTimeout, TimeoutError, ConnectionError))
 
 
 def _first_line(error: BaseException) -> str:

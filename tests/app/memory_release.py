@@ -104,7 +104,7 @@ class MemoryRelease:
 
     def _number(self, kind: str, external_id: str | None) -> float:
         table = self.relations if kind == "relation" else self.entities
-        if external_id not in table:
+        if external_id is None or external_id not in table:
             raise NotInRelease("relation" if kind == "relation" else "entity", str(external_id))
         return table[external_id]
 

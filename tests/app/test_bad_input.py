@@ -96,6 +96,6 @@ async def test_an_unknown_path_and_a_wrong_method_are_problems_too(client: httpx
 async def test_a_sane_request_id_is_kept_and_any_other_replaced(
     client: httpx.AsyncClient, given: str, kept: bool
 ) -> None:
-    answer = await client.get("/health/live", headers={"X-Request-ID": given.encode("utf-8")})
+    answer = await client.get("/health/live", headers={b"X-Request-ID": given.encode("utf-8")})
     assert (answer.headers["x-request-id"] == given) is kept
     assert len(answer.headers["x-request-id"]) in (32, len(given))
