@@ -137,9 +137,7 @@ def history_of(
     return history
 
 
-def weighted_sample(
-    films: Sequence[str], weights: Mapping[str, float], n: int, chance: random.Random
-) -> list[str]:
+def weighted_sample(films: Sequence[str], weights: Mapping[str, float], n: int, chance: random.Random) -> list[str]:
     """Draw n different films, each with a chance by its weight (Efraimidis and Spirakis, 2006)."""
     keys = {film: chance.random() ** (1 / weights[film]) for film in films}
     return sorted(films, key=lambda film: (-keys[film], film))[:n]
@@ -172,16 +170,14 @@ def make(out: Path) -> dict[str, int]:
     interactions = []
     for person in people:
         days = sorted(chance.randrange(FIRST_DAY, LAST_DAY, DAY) for _ in range(2 * MOST))
-        for (film, followed), day in zip(history_of(person, by_entity, popularity, chance), days, strict=False):
-            value = chance.choice([4.0, 4.5, 5.0]) if followed else chance.choice([3.0, 3.5, 4.0])
+        for (film, is_followed), day in zip(history_of(person, by_entity, popularity, chance), days, strict=False):
+            value = chance.choice([4.0, 4.5, 5.0]) if is_followed else chance.choice([3.0, 3.5, 4.0])
             interactions.append((person.user_id, film, value, day + chance.randrange(DAY)))
     triples = [fact for film in films for fact in film.facts]
     used = Counter(end for head, _, tail in triples for end in (head, tail))
     out.mkdir(parents=True, exist_ok=True)
     return {
-        "interactions": write(
-            out / "interactions.csv", ("user_id", "item_id", "value", "timestamp"), interactions
-        ),
+        "interactions": write(out / "interactions.csv", ("user_id", "item_id", "value", "timestamp"), interactions),
         "triples": write(out / "triples.csv", ("head", "relation", "tail"), triples),
         "links": write(out / "links.csv", ("item_id", "entity_id"), ((f.film_id, f.film_id) for f in films)),
         "items": write(out / "items.csv", ("item_id", "title"), ((f.film_id, f.title) for f in films)),
