@@ -37,5 +37,5 @@ def configure_logging(level: str) -> None:
     handler.setFormatter(JsonFormatter())
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
     # Ours is the access log; the libraries' own chatter below a warning says nothing an operator can use.
-    for name in ("uvicorn.access", "alembic", "sqlalchemy", "httpx", "asyncio"):
+    for name in ("uvicorn.access", "faiss", "alembic", "sqlalchemy", "httpx", "asyncio"):
         logging.getLogger(name).setLevel(logging.WARNING)

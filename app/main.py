@@ -1,7 +1,8 @@
 """The only place where the parts are joined."""
 
+import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from functools import cached_property
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from app.db.schema import SchemaCheck
 from app.db.session import Database
 from app.db.users import UserRepository
 from app.dependencies import Services
+from app.errors import StorageUnavailable
 from app.logs import configure_logging
 from app.ports import Cache, LoadedRelease, ReleaseInfo, ReleaseStore
 from app.routers.api import create_api
@@ -38,12 +40,17 @@ def create_app(settings: Settings, release_store: ReleaseStore | None = None) ->
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         database = open_database(settings)
         cache = open_cache(settings)
-        services = join(settings, database, cache, release_store or LazyReleaseStore(settings.releases_dir))
+        facts = FactRepository(database)
+        store = release_store or LazyReleaseStore(settings.releases_dir)
+        services = join(settings, database, facts, cache, store)
         app.state.services = services
         services.releases.start()
+        reading = asyncio.create_task(_prepare(facts))
         try:
             yield
         finally:
+            reading.cancel()
+            await asyncio.wait([reading])
             await services.releases.stop()
             await cache.close()
             await database.close()
@@ -99,9 +106,15 @@ class LazyReleaseStore:
         return self._store.load(release_id)
 
 
-def join(settings: Settings, database: Database, cache: Cache, store: ReleaseStore) -> Services:
+async def _prepare(facts: FactRepository) -> None:
+    """Read the graph ahead of the first explanation; where that fails, the first explanation reads it."""
+    with suppress(StorageUnavailable):
+        await facts.prepare()
+
+
+def join(settings: Settings, database: Database, facts: FactRepository, cache: Cache, store: ReleaseStore) -> Services:
     """Give each service what it needs."""
-    users, items, facts = UserRepository(database), ItemRepository(database), FactRepository(database)
+    users, items = UserRepository(database), ItemRepository(database)
     entities, relations = entity_repository(database), relation_repository(database)
     scoring = ScoringPool(settings.scoring_threads, settings.scoring_queue)
     releases = ReleaseManager(store, ReleaseRepository(database), settings.release_poll_seconds)

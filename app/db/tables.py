@@ -120,3 +120,15 @@ class Release(Base):
             postgresql_where=text("is_active"),
         ),
     )
+
+
+GRAPH = "graph"
+"""The stamp that is raised in each transaction that changes facts."""
+
+
+class Stamp(Base):
+    """Numbers that grow with each change of something that processes keep in memory."""
+
+    __tablename__ = "stamps"
+    name: Mapped[_Key]
+    value: Mapped[int] = mapped_column(BigInteger)

@@ -1,80 +1,128 @@
-"""Joining facts into ties, in memory."""
+"""Ties between items and a history, found in a graph: pairs of facts that meet in one entity, and direct facts."""
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Literal
 
+import numpy as np
+from numpy.typing import NDArray
+
+from app.db.graph import Ends, Graph, Rows
 from app.ports import Fact, Tie
 
-Side = Literal["head", "tail"]
-StoredFact = tuple[str, str, str, str]
-"""Head, relation, tail, origin."""
-Shared = tuple[Side, str, str]
-"""The end of a fact as seen from its other end: the side it stands on, the relation, and the entity there."""
 ByEntity = Mapping[str, list[str]]
 """Items by the entity they are aligned with."""
 
 _TIES_PER_RELATION = 6
+Side = Literal["head", "tail"]
 
 
-def sides(fact: StoredFact, entities: Collection[str]) -> Iterator[tuple[Shared, str]]:
-    """Read a fact from each of its ends that is in `entities`: what is at the other end, and this end."""
-    head, relation, tail, _ = fact
-    if head in entities:
-        yield ("tail", relation, tail), head
-    if tail in entities:
-        yield ("head", relation, head), tail
+def find_ties(graph: Graph, items: ByEntity, history: ByEntity) -> dict[str, list[Tie]]:
+    """Tie items to a history. Items without a tie are left out.
+
+    At most six shared ties for each item, relation and side: those whose entity has the fewest facts (the most
+    specific), then those of the newest history items, each of another history item. `history` is newest first.
+    """
+    near, past = graph.rows(items), graph.rows(history)
+    ties: defaultdict[str, list[Tie]] = defaultdict(list)
+    for ends, side in ((graph.from_heads, "tail"), (graph.from_tails, "head")):
+        view = _View(graph, ends, "tail" if side == "tail" else "head", items, history)
+        for tie in (*view.direct(near, past), *view.shared(near, past)):
+            ties[tie.item_id].append(tie)
+    return dict(ties)
 
 
-def direct_ties(near: Iterable[StoredFact], items: ByEntity, past: ByEntity) -> Iterator[Tie]:
-    """Facts from an item's entity to that of a history item, or back."""
-    for fact in near:
-        for (_, relation, other), entity in sides(fact, items):
-            for old in past.get(other, ()):
-                for item in items[entity]:
-                    yield Tie(item, old, relation, (_triple(fact),), 1, _origin(fact))
+@dataclass(frozen=True, slots=True)
+class _View:
+    """The graph as seen from one end of its facts; `side` is where their other ends stand."""
 
+    graph: Graph
+    ends: Ends
+    side: Side
+    items: ByEntity
+    history: ByEntity
 
-def shared_ties(
-    near: Iterable[StoredFact], far: Iterable[StoredFact], fans: Mapping[Shared, int], items: ByEntity, past: ByEntity
-) -> Iterator[Tie]:
-    """Pairs of facts that meet in one entity, the most specific first within each item and relation."""
-    meeting: defaultdict[Shared, list[tuple[str, StoredFact]]] = defaultdict(list)
-    for fact in far:
-        for key, entity in sides(fact, past):
-            meeting[key].append((entity, fact))
-    ends: defaultdict[tuple[str, str], list[tuple[int, Shared, StoredFact]]] = defaultdict(list)
-    for fact in near:
-        for key, entity in sides(fact, items):
+    def direct(self, near: Rows, past: Rows) -> Iterator[Tie]:
+        """Facts from an item's entity to that of a history item."""
+        owners, places = self.ends.of(near)
+        others = self.ends.keys[places] % len(self.graph.entity_ids)
+        for at in np.flatnonzero(np.isin(others, past)):
+            place, entity = int(places[at]), self._id(int(near[owners[at]]))
+            other = self._id(int(others[at]))
+            for item in self.items[entity]:
+                for old in self.history[other]:
+                    yield self._tie(item, old, [(entity, place)], 1)
+
+    def shared(self, near: Rows, past: Rows) -> Iterator[Tie]:
+        """Pairs of facts that meet in one entity."""
+        owners, places = self.ends.of(near)
+        meeting = self._meeting(past, np.unique(self.ends.keys[places]))
+        groups: defaultdict[tuple[int, int], list[tuple[int, int, int]]] = defaultdict(list)
+        keys, fans = self.ends.keys[places].tolist(), self.ends.fans[places].tolist()
+        for owner, place, key, fan in zip(owners.tolist(), places.tolist(), keys, fans, strict=True):
             if key in meeting:
-                ends[entity, key[1]].append((fans.get(key, 1), key, fact))
-    for (entity, _), found in ends.items():
-        for item in items[entity]:
-            yield from _most_specific(item, entity, sorted(found), meeting, past)
+                groups[owner, self.graph.split(key)[0]].append((fan, key, place))
+        for (owner, _), found in groups.items():
+            yield from self._most_specific(self._id(int(near[owner])), sorted(found), meeting)
+
+    def _meeting(self, past: Rows, keys: Rows) -> dict[int, list[tuple[str, int]]]:
+        """Facts of the history by the keys they share with `keys`: entity and place, newest first."""
+        owners, places = self.ends.of(past)
+        found = self.ends.keys[places]
+        matched = np.flatnonzero(_is_among(found, keys))
+        # One more than can be used, as one may be of the item's own entity.
+        matched = _first_of_each(found, matched, _TIES_PER_RELATION + 1)
+        meeting: defaultdict[int, list[tuple[str, int]]] = defaultdict(list)
+        entities = past[owners[matched]].tolist()
+        for key, entity, place in zip(found[matched].tolist(), entities, places[matched].tolist(), strict=True):
+            meeting[key].append((self._id(entity), place))
+        return meeting
+
+    def _most_specific(
+        self, entity: str, found: list[tuple[int, int, int]], meeting: Mapping[int, list[tuple[str, int]]]
+    ) -> Iterator[Tie]:
+        """Tie all items of one entity under one relation; `found` has fan, key and place of each of its facts."""
+        used: dict[str, tuple[int, list[tuple[str, int]]]] = {}
+        for fan, key, place in found:
+            for other, other_place in meeting[key]:
+                # Two editions of one work share all their facts: a fact is no tie with itself.
+                for old in self.history[other] if other != entity else ():
+                    if len(used) < _TIES_PER_RELATION:
+                        used.setdefault(old, (fan, [(other, other_place), (entity, place)]))
+            if len(used) == _TIES_PER_RELATION:
+                break
+        for item in self.items[entity]:
+            for old, (fan, facts) in used.items():
+                yield self._tie(item, old, facts, fan)
+
+    def _tie(self, item: str, old: str, facts: list[tuple[str, int]], fan: int) -> Tie:
+        accepted = any(bool(self.ends.accepted[place]) for _, place in facts)
+        triples = tuple(self._fact(entity, place) for entity, place in facts)
+        return Tie(item, old, triples[0][1], triples, fan, "accepted" if accepted else "stored")
+
+    def _fact(self, entity: str, place: int) -> Fact:
+        relation_row, other_row = self.graph.split(int(self.ends.keys[place]))
+        relation, other = self.graph.relation_ids[relation_row], self._id(other_row)
+        return (entity, relation, other) if self.side == "tail" else (other, relation, entity)
+
+    def _id(self, row: int) -> str:
+        return self.graph.entity_ids[row]
 
 
-def _most_specific(
-    item: str,
-    entity: str,
-    ends: Iterable[tuple[int, Shared, StoredFact]],
-    meeting: Mapping[Shared, list[tuple[str, StoredFact]]],
-    past: ByEntity,
-) -> Iterator[Tie]:
-    used: set[str] = set()
-    for fan, key, fact in ends:
-        for other, other_fact in meeting[key]:
-            # Two editions of one work share all their facts: a fact is no tie with itself.
-            for old in past[other] if other != entity else ():
-                if old not in used and len(used) < _TIES_PER_RELATION:
-                    used.add(old)
-                    facts = (_triple(other_fact), _triple(fact))
-                    yield Tie(item, old, key[1], facts, fan, _origin(other_fact, fact))
+def _is_among(values: Rows, ordered: Rows) -> NDArray[np.bool_]:
+    """Whether each value stands in a sorted array; for a short one much faster than `np.isin`."""
+    if not len(ordered):
+        return np.zeros(len(values), dtype=np.bool_)
+    at = np.minimum(np.searchsorted(ordered, values), len(ordered) - 1)
+    found: NDArray[np.bool_] = ordered[at] == values
+    return found
 
 
-def _triple(fact: StoredFact) -> Fact:
-    return fact[:3]
-
-
-def _origin(*facts: StoredFact) -> Literal["stored", "accepted"]:
-    """One accepted fact makes the whole tie rest on a person's decision."""
-    return "accepted" if any(fact[3] == "accepted" for fact in facts) else "stored"
+def _first_of_each(keys: Rows, chosen: Rows, n: int) -> Rows:
+    """Keep the first n of each key among the chosen places of `keys`, in their order."""
+    order = np.argsort(keys[chosen], kind="stable")
+    ordered = keys[chosen][order]
+    starts = np.flatnonzero(np.r_[True, ordered[1:] != ordered[:-1]]) if len(ordered) else np.zeros(0, dtype=np.int64)
+    rank = np.arange(len(ordered)) - np.repeat(starts, np.diff(np.r_[starts, len(ordered)]))
+    return chosen[order[rank < n]]

@@ -3,6 +3,9 @@
 from typing import Any
 
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from app.db.tables import Stamp
 
 
 def upsert(dialect: str, table: Any) -> Any:
@@ -11,3 +14,10 @@ def upsert(dialect: str, table: Any) -> Any:
     Typed Any: the two dialects' inserts have the same methods but no common type.
     """
     return {"sqlite": sqlite.insert, "postgresql": postgresql.insert}[dialect](table)
+
+
+async def raise_stamp(connection: AsyncConnection, name: str) -> None:
+    """Tell every process that what it keeps under this name has changed; call it in the transaction of the change."""
+    statement = upsert(connection.dialect.name, Stamp).values(name=name, value=1)
+    changed = {"value": Stamp.value + 1}
+    await connection.execute(statement.on_conflict_do_update(index_elements=[Stamp.name], set_=changed))

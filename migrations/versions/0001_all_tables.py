@@ -28,6 +28,7 @@ def upgrade() -> None:
         _pk("items", "item_id"),
     )
     op.create_index("ix_items_entity_id", "items", ["entity_id"])
+    op.create_table("stamps", _key("name"), sa.Column("value", sa.BigInteger(), nullable=False), _pk("stamps", "name"))
     _create_facts()
     _create_interactions()
     _create_releases()
@@ -82,7 +83,7 @@ def _create_releases() -> None:
 
 
 def downgrade() -> None:
-    for table in ("releases", "interactions", "facts", "items", "relations", "entities", "users"):
+    for table in ("stamps", "releases", "interactions", "facts", "items", "relations", "entities", "users"):
         op.drop_table(table)
 
 

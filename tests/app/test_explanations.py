@@ -9,7 +9,8 @@ from sqlalchemy import insert, update
 
 from app.db.facts import FactRepository
 from app.db.session import Database
-from app.db.tables import Entity, Fact
+from app.db.tables import GRAPH, Entity, Fact
+from app.db.upsert import raise_stamp
 from app.ports import Tie
 from tests.app import world
 from tests.app.conftest import Backend, Start
@@ -98,9 +99,12 @@ async def test_a_reason_that_the_score_does_not_depend_on_grounds_nothing(
 async def test_an_accepted_fact_marks_the_evidence_that_rests_on_it(
     client: httpx.AsyncClient, database: Database
 ) -> None:
+    assert (await reasons(client))["i2"]["evidence"][0]["origin"] == "stored"
     async with database.writing() as connection:
         await connection.execute(update(Fact).where(Fact.head == "f2").values(origin="accepted"))
-    assert (await reasons(client))["i2"]["evidence"][0]["origin"] == "accepted"
+        await raise_stamp(connection, GRAPH)
+    # Another limit, as the first answer is cached.
+    assert (await reasons(client, limit="99"))["i2"]["evidence"][0]["origin"] == "accepted"
 
 
 async def test_popular_items_have_no_reason_of_the_model(client: httpx.AsyncClient) -> None:
