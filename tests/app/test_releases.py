@@ -1,6 +1,7 @@
 """The active release: refused, swapped and followed without a failed or mixed answer."""
 
 import asyncio
+from dataclasses import replace
 
 import anyio
 import httpx
@@ -38,6 +39,17 @@ async def test_releases_are_listed_with_the_active_and_the_broken_one(
         ("broken", False, "weights are cut"),
     ]
     assert body["releases"][1]["activated_at"].endswith(("Z", "+00:00"))
+
+
+async def test_a_figure_that_is_not_finite_does_not_break_the_list(
+    sqlite: Backend, database: Database, start: Start
+) -> None:
+    odd = world.release("odd")
+    odd.info = replace(odd.info, metrics={"recommendation": {"f1": float("nan")}})
+    store = MemoryStore({"odd": odd})
+    async with start(sqlite.settings(), store) as client:
+        (listed,) = (await client.get("/releases")).json()["releases"]
+    assert listed["metrics"] == {"recommendation": {"f1": None}}
 
 
 async def test_a_refused_release_is_told_and_the_old_one_goes_on(
