@@ -25,11 +25,13 @@ class RichObserver:
         self._task = self._progress.add_task("training", epoch=1, total=None)
 
     def __enter__(self) -> Self:
-        self._progress.start()
+        if self._console.is_interactive:  # elsewhere the bar would leave an empty line at its end
+            self._progress.start()
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._progress.stop()
+        if self._console.is_interactive:
+            self._progress.stop()
 
     def step(self, epoch: int, done: int, of: int) -> None:
         """Move the bar."""
