@@ -39,8 +39,11 @@ def check_folder(run: Path, resume: bool) -> None:
     """Make sure that a run may start, or go on, in this folder.
 
     Raises:
-        ResumeError: a finished run is in it, or one that was not asked to be resumed, or none that could be.
+        ResumeError: a finished run is in it, or one that was not asked to be resumed, or none that could be, or it is
+            a file.
     """
+    if run.exists() and not run.is_dir():
+        raise ResumeError(f"{run} is a file; a run needs a folder")
     if (run / CHECKPOINT).exists():
         raise ResumeError(f"{run} holds a finished run; choose another folder")
     if resume and not (run / STATE).is_file():
