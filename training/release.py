@@ -95,14 +95,14 @@ def default_id(dataset_name: str, model_name: str, created: datetime) -> str:
 def _check_id(releases: Path, name: str) -> None:
     if not RELEASE_ID.fullmatch(name):
         raise ReleaseError(
-            f"--id {name}: expected letters, digits, '.', '_' and '-', a letter or digit first, at most 100 of them"
+            f"--id {name!r}: expected letters, digits, '.', '_' and '-', a letter or digit first, at most 100 of them"
         )
     if (releases / name).exists():
         raise ReleaseError(f"{releases / name} exists; a release is never overwritten, choose another --id")
 
 
 def _check_data(checkpoint: Checkpoint, dataset: IndexedDataset) -> None:
-    trained_on = checkpoint.manifest.get("dataset", {}).get("content_hash", "that it does not name")
+    trained_on = checkpoint.manifest.get("dataset", {}).get("content_hash", "unnamed")
     if trained_on != dataset.content_hash:
         raise ReleaseError(
             f"the checkpoint was trained on data {trained_on[:12]}…, but {dataset.name} is {dataset.content_hash[:12]}…"
@@ -172,11 +172,14 @@ def measure_recall(searcher: Searcher, seen: RowLists, users: NDArray[np.int64],
     return CandidateRecall(nominate, len(users), float(np.mean(shares)), identical / len(users))
 
 
+_FORMATS: Mapping[str, str] = {"users": "{:,.0f}", "triples": "{:,.0f}", "mean_rank": "{:,.1f}"}
+
+
 def summary_rows(metrics: Mapping[str, Any]) -> list[tuple[str, str]]:
     """Give the test metrics as (name, value) lines for people: shares in percent."""
     rows = []
     for task in ("recommendation", "most_popular", "completion"):
         for name, value in metrics.get(task, {}).items():
-            whole = name in ("users", "triples", "mean_rank")
-            rows.append((f"{task.replace('_', '-')} {name}", f"{value:,.0f}" if whole else f"{100 * value:.2f} %"))
+            shown = _FORMATS.get(name, "{:.2%}").format(value).replace("%", " %")
+            rows.append((f"{task.replace('_', '-')} {name}", shown))
     return rows
