@@ -24,5 +24,13 @@ def test_without_a_terminal_each_epoch_is_one_plain_line() -> None:
     with RichObserver(3, Console(file=text, width=20)) as observer:
         observer.step(1, 1, 2)
         observer.epoch({"epoch": 1, "seconds": 1.0, "completion_loss": 0.5, "valid": {"hits": 0.25}, "best": True})
-    assert "epoch   1   1.0 s  loss: completion 0.5000  valid %: hits 25.00 *\n" in text.getvalue()
-    assert "\x1b" not in text.getvalue()
+    assert text.getvalue() == "epoch   1   1.0 s  loss: completion 0.5000  valid %: hits 25.00 *\n"
+
+
+def test_on_a_terminal_the_bar_shows_the_steps_and_leaves_the_epochs_lines() -> None:
+    text = io.StringIO()
+    with RichObserver(3, Console(file=text, width=120, force_terminal=True)) as observer:
+        observer.step(2, 1, 5)
+        observer.epoch({"epoch": 2, "seconds": 1.0, "completion_loss": 0.5})
+    assert "1/5 steps" in text.getvalue()
+    assert "epoch   2   1.0 s  loss: completion 0.5000" in text.getvalue()

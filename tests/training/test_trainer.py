@@ -67,7 +67,7 @@ def test_the_planted_genre_of_a_film_is_found_from_its_director(trained: Trainin
 
 
 def test_the_same_seed_gives_the_same_weights_and_another_seed_others(world: IndexedDataset, tmp_path: Path) -> None:
-    settings = {"model": {**KTUP, "strategy": "hard"}, "epochs": 2}
+    settings: dict[str, Any] = {"model": {**KTUP, "strategy": "hard"}, "epochs": 2}
     first, second = (planted.run(planted.config(**settings), world, tmp_path / name) for name in ("a", "b"))
     other = planted.run(planted.config(**settings, seed=1), world, tmp_path / "c")
     assert same(first, second)

@@ -1,0 +1,206 @@
+"""A release: measured, indexed, named, and there whole or not at all."""
+
+import json
+import re
+import shutil
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from models.checkpoint import CheckpointError, load_checkpoint, write_checkpoint
+from models.release import load_release
+from models.retrieval.index import PreferenceIndex
+from models.retrieval.ranking import RowLists
+from models.retrieval.search import Searcher
+from tests.training import planted
+from training.data.indexed import IndexedDataset
+from training.evaluation.protocol import STRICT
+from training.evaluation.recommendation import most_popular
+from training.release import ReleaseError, make_release, measure_on_test, measure_recall, summary_rows
+from training.trainer import TrainingResult
+
+STAGES = ["measuring on the test split", "indexing items for each preference", "measuring candidate recall"]
+
+
+@pytest.fixture(scope="module")
+def made(world: IndexedDataset, trained: TrainingResult, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_release(trained.checkpoint, world, tmp_path_factory.mktemp("releases"), "first")
+
+
+def manifest(directory: Path) -> dict[str, Any]:
+    return dict(json.loads((directory / "manifest.json").read_text()))
+
+
+def test_a_release_loads_and_answers_as_its_checkpoint_does(
+    made: Path, trained: TrainingResult, world: IndexedDataset
+) -> None:
+    loaded, seen = load_release(made), RowLists.of_pairs(world.interactions["train"], len(world.users))
+    model = load_checkpoint(trained.checkpoint).model.double()
+    index = PreferenceIndex.build(model, world.items.content_hash)
+    for user in range(5):
+        expected = Searcher(model, index, 30).brute_force(user, 5, seen[user])
+        assert loaded.searcher.search(user, 5, seen[user]).rows.tolist() == expected.rows.tolist()
+
+
+def test_the_manifest_holds_what_the_model_is_measured_by_and_made_from(
+    made: Path, trained: TrainingResult, world: IndexedDataset
+) -> None:
+    values, checkpoint = manifest(made), load_checkpoint(trained.checkpoint)
+    assert values["metrics"] == measure_on_test(checkpoint, world)
+    assert values["metrics"]["most_popular"] == most_popular(world, "test", STRICT, 10).means()
+    assert values["metrics"]["completion"]["triples"] == 3
+    assert values["metrics"]["protocol"] == "strict"
+    assert values["dataset"] == {"name": "planted films", "content_hash": world.content_hash}
+    assert values["counts"] == {"users": 43, "items": 30, "entities": 39, "relations": 2}
+    assert values["training"]["model"]["name"] == values["model"]["name"] == "ktup"
+    assert set(values["versions"]) == {"python", "torch", "faiss"}
+
+
+def test_the_roles_are_those_of_the_training_triples(made: Path, world: IndexedDataset) -> None:
+    genres = load_release(made).roles.entities(world.relations.row("genre"), "tail")
+    assert [world.entities.id(int(row)) for row in genres] == ["genre0", "genre1", "genre2"]
+
+
+def test_the_index_of_a_soft_model_finds_its_target_of_the_true_first_ten(made: Path) -> None:
+    index = manifest(made)["index"]
+    assert index["recall"] >= 0.995
+    assert (index["users"], index["nominate"], index["kind"]) == (43, 30, "flat")
+
+
+@pytest.mark.parametrize("norm", ["l1", "l2"])
+def test_the_index_of_a_hard_model_finds_the_very_list(norm: str, world: IndexedDataset, folder: Path) -> None:
+    model = {**planted.KTUP, "strategy": "hard", "norm": norm}
+    result = planted.run(planted.config(model, epochs=2), world, folder)
+    index = manifest(make_release(result.checkpoint, world, folder, "hard"))["index"]
+    assert (index["recall"], index["identical"]) == (1.0, 1.0)
+
+
+def test_a_user_who_met_everything_takes_nothing_from_recall(trained: TrainingResult, world: IndexedDataset) -> None:
+    model = load_checkpoint(trained.checkpoint).model.double()
+    searcher = Searcher(model, PreferenceIndex.build(model, world.items.content_hash), 30)
+    everything = RowLists.of_pairs(planted.rows(*((0, item) for item in range(30))), len(world.users))
+    assert measure_recall(searcher, everything, np.array([0])).recall == 1.0
+
+
+def test_recall_is_the_mean_share_of_the_true_first_that_is_found() -> None:
+    class Half:
+        """Finds places 1 and 2 of four for user 0, and all of them for user 1, two in another order."""
+
+        def search(self, user: int, n: int, seen: Any) -> Any:
+            return type("Ranking", (), {"rows": np.array([[0, 1, 8, 9], [1, 0, 2, 3]][user])})
+
+        def brute_force(self, user: int, n: int, seen: Any) -> Any:
+            return type("Ranking", (), {"rows": np.array([0, 1, 2, 3])})
+
+    nobody = RowLists.of_pairs(np.empty((0, 2), dtype=np.int64), 2)
+    found = measure_recall(Half(), nobody, np.array([0, 1]), 7)  # type: ignore[arg-type]
+    assert (found.nominate, found.users, found.recall, found.identical) == (7, 2, 0.75, 0.0)
+
+
+def test_each_stage_is_told(trained: TrainingResult, world: IndexedDataset, tmp_path: Path) -> None:
+    told: list[str] = []
+    make_release(trained.checkpoint, world, tmp_path, "first", told.append)
+    assert told == STAGES
+
+
+def test_the_default_id_is_made_of_data_set_model_and_time(
+    trained: TrainingResult, world: IndexedDataset, tmp_path: Path
+) -> None:
+    made = make_release(trained.checkpoint, replace(world, name="../My films, 2024 (é)"), tmp_path)
+    assert re.fullmatch(r"My-films-2024-ktup-\d{8}T\d{6}Z", made.name)
+    assert made.parent == tmp_path
+    assert load_release(made).manifest["release_id"] == made.name
+
+
+@pytest.mark.parametrize("bad", ["a/b", "../a", "..", ".hidden", "a b", "-a", "ä", "x" * 101, "a\n"])
+def test_a_bad_id_is_refused_before_anything_is_measured_or_written(
+    bad: str, trained: TrainingResult, world: IndexedDataset, tmp_path: Path
+) -> None:
+    told: list[str] = []
+    with pytest.raises(ReleaseError, match=r"^--id .*: expected letters, digits"):
+        make_release(trained.checkpoint, world, tmp_path / "releases", bad, told.append)
+    assert told == []
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_taken_id_is_refused_and_the_release_stays_as_it_is(
+    made: Path, trained: TrainingResult, world: IndexedDataset
+) -> None:
+    before = manifest(made)
+    with pytest.raises(ReleaseError, match="exists; a release is never overwritten"):
+        make_release(trained.checkpoint, world, made.parent, "first")
+    assert manifest(made) == before
+    assert [path.name for path in made.parent.iterdir()] == ["first"]
+
+
+def test_another_data_set_is_refused_with_both_hashes(trained: TrainingResult, tmp_path: Path) -> None:
+    other = planted.indexed(interactions=planted.without("interactions", "valid"))
+    with pytest.raises(ReleaseError, match=r"trained on data [0-9a-f]{12}…, but planted films is [0-9a-f]{12}…"):
+        make_release(trained.checkpoint, other, tmp_path / "releases")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_checkpoint_that_names_no_data_set_is_refused(
+    trained: TrainingResult, world: IndexedDataset, tmp_path: Path
+) -> None:
+    loaded = load_checkpoint(trained.checkpoint)
+    write_checkpoint(tmp_path / "nameless", "ktup", loaded.model, loaded.vocabularies, {})
+    with pytest.raises(ReleaseError, match="trained on data unnamed"):
+        make_release(tmp_path / "nameless", world, tmp_path / "releases")
+
+
+@pytest.mark.parametrize("model", [{"name": "transe"}, {"name": "tup", "norm": "l2"}])
+def test_a_model_of_one_task_alone_makes_no_release(model: dict[str, Any], world: IndexedDataset, folder: Path) -> None:
+    result = planted.run(planted.config({**model, "embedding_size": 4}, epochs=1), world, folder)
+    with pytest.raises(ReleaseError, match=f"{model['name']} does not"):
+        make_release(result.checkpoint, world, folder / "releases")
+    assert not (folder / "releases").exists()
+
+
+def test_nothing_is_left_behind_when_writing_fails(
+    trained: TrainingResult, world: IndexedDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: Any, **__: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(PreferenceIndex, "save", full)
+    with pytest.raises(OSError, match="No space left"):
+        make_release(trained.checkpoint, world, tmp_path / "releases", "first")
+    assert list((tmp_path / "releases").iterdir()) == []
+
+
+def test_a_task_without_test_rows_is_left_out_of_the_metrics(folder: Path) -> None:
+    data = planted.indexed(triples=planted.without("triples", "test"))
+    result = planted.run(planted.config(epochs=1), data, folder)
+    metrics = measure_on_test(load_checkpoint(result.checkpoint), data)
+    assert "completion" not in metrics
+    assert metrics["recommendation"]["users"] == 42
+
+
+def test_the_paper_protocol_can_be_asked_for_and_is_named(trained: TrainingResult, world: IndexedDataset) -> None:
+    checkpoint = load_checkpoint(trained.checkpoint)
+    strict, paper = (measure_on_test(checkpoint, world, protocol_name=name) for name in ("strict", "paper"))
+    assert (strict["protocol"], paper["protocol"]) == ("strict", "paper")
+    assert paper["completion"]["mean_rank"] == pytest.approx(strict["completion"]["mean_rank"] - 1)
+    assert paper["recommendation"]["ndcg"] >= strict["recommendation"]["ndcg"]
+    assert paper["recommendation"]["f1"] == strict["recommendation"]["f1"]
+
+
+def test_a_summary_shows_shares_in_percent_counts_whole_and_ranks_to_a_tenth() -> None:
+    metrics = {"most_popular": {"f1": 0.0191, "users": 5576.0}, "completion": {"mean_rank": 123.62}}
+    assert summary_rows(metrics) == [
+        ("most-popular f1", "1.91 %"),
+        ("most-popular users", "5,576"),
+        ("completion mean_rank", "123.6"),
+    ]
+
+
+def test_a_cut_checkpoint_makes_no_release(trained: TrainingResult, world: IndexedDataset, tmp_path: Path) -> None:
+    copy = Path(shutil.copytree(trained.checkpoint, tmp_path / "copy"))
+    (copy / "weights.safetensors").write_bytes((copy / "weights.safetensors").read_bytes()[:-1])
+    with pytest.raises(CheckpointError, match="cut or was altered"):
+        make_release(copy, world, tmp_path / "releases")
+    assert not (tmp_path / "releases").exists()

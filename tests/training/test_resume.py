@@ -1,0 +1,171 @@
+"""A run that was killed goes on as if nothing had happened, and no run is ever written over."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+import torch
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
+
+from models.checkpoint import file_hash, load_checkpoint
+from tests.training import killed_run, planted
+from training.data.indexed import IndexedDataset
+from training.run_state import STATE, ResumeError
+from training.trainer import TrainingResult
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module")
+def straight(world: IndexedDataset, tmp_path_factory: pytest.TempPathFactory) -> TrainingResult:
+    """The run that nobody killed."""
+    return planted.run(killed_run.settings(), world, tmp_path_factory.mktemp("straight"))
+
+
+@pytest.fixture(scope="module")
+def killed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a killed run for each moment."""
+    folder = tmp_path_factory.mktemp("killed")
+    command = [sys.executable, "-m", "tests.training.killed_run", str(folder)]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    ended = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=240)
+    assert [int(code) for code in ended.stdout.split()] == [-signal.SIGKILL] * len(killed_run.MOMENTS), ended.stderr
+    return folder
+
+
+class Stop(Exception):
+    pass
+
+
+class Stopper(planted.Quiet):
+    """Stops a run after its first epoch, from within."""
+
+    def epoch(self, record: dict[str, Any]) -> None:
+        raise Stop
+
+
+@pytest.fixture
+def stopped(world: IndexedDataset, folder: Path) -> Path:
+    """The folder of a run that got through one epoch of four."""
+    with pytest.raises(Stop):
+        planted.run(planted.config(), world, folder, Stopper())
+    return folder
+
+
+def files(folder: Path) -> dict[str, str]:
+    return {str(path.relative_to(folder)): file_hash(path) for path in folder.rglob("*") if path.is_file()}
+
+
+def without_seconds(history: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [{key: value for key, value in record.items() if key != "seconds"} for record in history]
+
+
+@pytest.mark.parametrize("moment", killed_run.MOMENTS)
+def test_a_killed_and_resumed_run_equals_the_uninterrupted_one_bit_for_bit(
+    moment: str, world: IndexedDataset, straight: TrainingResult, killed: Path
+) -> None:
+    folder, observer = killed / moment, planted.Quiet()
+    assert not (folder / "checkpoint").exists()
+
+    resumed = planted.run(killed_run.settings(), world, folder, observer, resume=True)
+    expected, found = (load_file(r.checkpoint / "weights.safetensors") for r in (straight, resumed))
+    assert {name for name in expected if not torch.equal(expected[name], found[name])} == set()
+    assert resumed.best_epoch == straight.best_epoch
+    assert without_seconds(resumed.history) == without_seconds(straight.history)
+    assert len(observer.records) == {"after epoch 2": 2, "within epoch 3": 2}.get(moment, 3)
+    assert load_checkpoint(resumed.checkpoint).manifest == load_checkpoint(straight.checkpoint).manifest
+    assert sorted(path.name for path in folder.iterdir()) == ["checkpoint", "history.json", STATE]
+
+
+def test_a_run_stopped_after_its_last_best_epoch_is_published_when_resumed(
+    world: IndexedDataset, stopped: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: Any) -> None:
+        raise Stop
+
+    with monkeypatch.context() as patch:
+        patch.setattr("training.trainer._Trainer._publish", fail)
+        with pytest.raises(Stop):
+            planted.run(planted.config(), world, stopped, resume=True)
+    observer = planted.Quiet()
+    result = planted.run(planted.config(), world, stopped, observer, resume=True)
+    assert observer.records == []
+    assert len(result.history) == 4
+    assert load_checkpoint(result.checkpoint).manifest["epoch"] == result.best_epoch
+
+
+def test_a_started_run_is_not_started_over_without_being_asked(world: IndexedDataset, stopped: Path) -> None:
+    before = files(stopped)
+    with pytest.raises(ResumeError, match="holds a run already; add --resume"):
+        planted.run(planted.config(), world, stopped)
+    assert files(stopped) == before
+
+
+@pytest.mark.parametrize("resume", [False, True])
+def test_a_finished_run_is_never_written_over(world: IndexedDataset, folder: Path, resume: bool) -> None:
+    planted.run(planted.config(epochs=1), world, folder)
+    before = files(folder)
+    with pytest.raises(ResumeError, match="holds a finished run; choose another folder"):
+        planted.run(planted.config(epochs=1), world, folder, resume=resume)
+    assert files(folder) == before
+
+
+def test_other_settings_are_refused_on_resume(world: IndexedDataset, stopped: Path) -> None:
+    before = files(stopped)
+    with pytest.raises(ResumeError, match="belongs to other settings or another data set"):
+        planted.run(planted.config(seed=1), world, stopped, resume=True)
+    assert files(stopped) == before
+
+
+def test_another_data_set_is_refused_on_resume(stopped: Path) -> None:
+    fewer = planted.indexed(interactions=pl.DataFrame(planted.tables()["interactions"]).head(-1))
+    with pytest.raises(ResumeError, match="belongs to other settings or another data set"):
+        planted.run(planted.config(), fewer, stopped, resume=True)
+
+
+def test_nothing_to_resume_is_told_and_no_folder_is_made(world: IndexedDataset, folder: Path) -> None:
+    with pytest.raises(ResumeError, match=r"no state\.safetensors to resume from; start without --resume"):
+        planted.run(planted.config(), world, folder, resume=True)
+    assert not folder.exists()
+
+
+def _cut(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:1000])
+
+
+def _strip(path: Path) -> None:
+    save_file(load_file(path), path)
+
+
+def _move_to_cuda(path: Path) -> None:
+    with safe_open(path, framework="pt") as file:
+        metadata = file.metadata()
+    save_file(load_file(path), path, metadata={**metadata, "device": "cuda"})
+
+
+@pytest.mark.parametrize(
+    ("spoil", "message"),
+    [
+        (_cut, "cannot be read: .*; start again in an empty folder"),
+        (_strip, "cannot be read: .*; start again in an empty folder"),
+        (_move_to_cuda, "was made on cuda; go on with --device cuda"),
+    ],
+)
+def test_a_state_that_cannot_go_on_is_refused_with_the_reason(
+    world: IndexedDataset, stopped: Path, spoil: Callable[[Path], None], message: str
+) -> None:
+    spoil(stopped / STATE)
+    with pytest.raises(ResumeError, match=message):
+        planted.run(planted.config(), world, stopped, resume=True)
+
+
+def test_the_history_on_disk_is_that_of_the_result(straight: TrainingResult) -> None:
+    assert json.loads((straight.checkpoint.parent / "history.json").read_text()) == straight.history
