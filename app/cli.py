@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from app import demo as demonstration
 from app.dataset import SPLITS, DatasetReader, InvalidDataset
 from app.db.bulk import DatasetImport, ImportCounts
 from app.db.releases import ReleaseRepository
@@ -96,6 +97,28 @@ def serve() -> None:
 
 
 @cli.command()
+def demo(
+    prepare_only: Annotated[bool, typer.Option("--prepare-only", help="Stop before the server starts.")] = False,
+) -> None:
+    """Go the whole way on the sample data: train, release, store, serve, and print one explained recommendation.
+
+    Training is left out where a release is active already. What is held out for the test is not stored.
+    """
+    demonstration.use_own_home()
+    settings = load_settings()
+    run_migrations(_database_url(settings))
+    if asyncio.run(_active(settings)) is None:
+        work = settings.releases_dir.parent
+        dataset, release_id = demonstration.build_release(work, settings.releases_dir, _out)
+        _out.print("[bold]4/4[/] Storing the data set and activating the release")
+        asyncio.run(_import(settings, DatasetReader(dataset, ["train", "valid"])))
+        activate(release_id)
+    if not prepare_only:
+        dataset = settings.releases_dir.parent / "datasets" / demonstration.NAME
+        raise typer.Exit(demonstration.serve_and_show(dataset, settings.host, settings.port, _out))
+
+
+@cli.command()
 def openapi() -> None:
     """Print the OpenAPI document."""
     from app.routers.api import create_api
@@ -111,7 +134,7 @@ def main() -> None:
         _fail(error.problems)
     except ServiceError as error:
         _fail([error.message])
-    except InvalidDataset as error:
+    except (InvalidDataset, demonstration.DemoFailed) as error:
         _fail([str(error)])
 
 
