@@ -9,6 +9,8 @@ from starlette.types import Lifespan
 from app.routers import health, knowledge_graph, problems, recommendations, releases
 from app.routers.middleware import API_VERSION, RequestContext
 from app.routers.paths import PathSegments
+from app.schemas import completions as completion_schemas
+from app.schemas import recommendations as recommendation_schemas
 from app.schemas.problems import Problem
 
 _DESCRIPTION = (
@@ -48,6 +50,9 @@ def openapi_document(api: FastAPI) -> dict[str, Any]:
         problem = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
         schemas.update(problem.pop("$defs", {}))
         schemas["Problem"] = problem
+        # Added here, as FastAPI drops every null from the document.
+        schemas["RecommendationList"]["examples"] = [recommendation_schemas.EXAMPLE]
+        schemas["CompletionList"]["examples"] = [completion_schemas.EXAMPLE]
         for unused in ("HTTPValidationError", "ValidationError"):
             schemas.pop(unused, None)
         api.openapi_schema = document

@@ -73,6 +73,24 @@ class RelationCandidate(CandidateBody):
     relation_id: str = Field(description="The relation.", examples=["director"])
 
 
+EXAMPLE = {
+    "query": {"head": "e9", "relation": "director", "tail": None, "target": "tail"},
+    "release": "sample-2026-01-31",
+    "candidates": [
+        {
+            "rank": 1,
+            "entity_id": "e4",
+            "label": "Joel Schumacher",
+            "score": -1.2,
+            "probability": 0.81,
+            "known": False,
+            "type_ok": True,
+        }
+    ],
+    "known_excluded": 3,
+}
+
+
 class CompletionList(BaseModel):
     """What may complete the fact, best first."""
 

@@ -93,6 +93,37 @@ class RecommendedItemBody(BaseModel):
     )
 
 
+EXAMPLE = {
+    "recommendation_id": "8c5a1b0e-52d6-4e0b-9f0b-0a6f2f8f6a77",
+    "user_id": "u1",
+    "release": "sample-2026-01-31",
+    "strategy": "personalized",
+    "degraded": [],
+    "items": [
+        {
+            "rank": 1,
+            "item_id": "i9",
+            "title": "Falling Down",
+            "score": -0.83,
+            "explanation": {
+                "status": "grounded",
+                "mode": "soft",
+                "preferences": [{"relation_id": "director", "label": "director", "weight": 1.7, "share": 0.41}],
+                "evidence": [
+                    {
+                        "history_item": "i2",
+                        "facts": [["e2", "director", "e4"], ["e9", "director", "e4"]],
+                        "origin": "stored",
+                    }
+                ],
+                "text": "Because of Flatliners in your history: the same director, Joel Schumacher.",
+            },
+        }
+    ],
+    "next_cursor": None,
+}
+
+
 class RecommendationList(BaseModel):
     """The best items for one user, best first."""
 

@@ -8,10 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import BaseModel
 
 from app.routers.api import create_api
 from app.routers.problems import KINDS
+from app.schemas.completions import CompletionList
 from app.schemas.problems import Problem
+from app.schemas.recommendations import RecommendationList
 
 
 @pytest.fixture(scope="module")
@@ -64,6 +67,12 @@ def test_every_error_is_a_problem_with_an_example_for_each_code(document: dict[s
                 assert code not in kinds or kinds[code].status == int(status)
     # No call asks for items by id yet; every other kind of error can come from some call.
     assert set(kinds) - seen == {"unknown_item"}
+
+
+@pytest.mark.parametrize("model", [RecommendationList, CompletionList])
+def test_the_example_of_a_body_is_such_a_body(document: dict[str, Any], model: type[BaseModel]) -> None:
+    (example,) = document["components"]["schemas"][model.__name__]["examples"]
+    assert model.model_validate(example).model_dump(mode="json") == example
 
 
 def test_no_reference_leads_nowhere(document: dict[str, Any]) -> None:
