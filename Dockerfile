@@ -1,0 +1,34 @@
+# The service and the trainer in one image: same dependencies, same source.
+# Build arguments:
+#   GROUP                  dependency group of pyproject.toml: cpu, or gpu (see docker-compose.gpu.yml)
+#   PIP_INDEX_URL          another package index than pip's own
+#   PIP_EXTRA_INDEX_URL    one more index; give PyTorch's index of CPU wheels here, or pip takes the large CUDA build
+FROM python:3.11-slim AS dependencies
+ARG GROUP=cpu
+ARG PIP_INDEX_URL
+ARG PIP_EXTRA_INDEX_URL
+WORKDIR /build
+RUN python -m venv /opt/venv && /opt/venv/bin/pip install --no-cache-dir --disable-pip-version-check "pip>=25.1,<27"
+COPY pyproject.toml constraints.txt ./
+# pip goes once it has done its work; torch's C++ headers and tests, and every wheel's own tests, serve nobody at run time.
+RUN /opt/venv/bin/pip install --no-cache-dir --disable-pip-version-check --group "$GROUP" --constraint constraints.txt \
+ && rm -rf /opt/venv/lib/python3*/site-packages/torch/include /opt/venv/lib/python3*/site-packages/torch/test \
+ && /opt/venv/bin/pip uninstall --yes --disable-pip-version-check setuptools pip
+
+FROM python:3.11-slim
+ENV PATH=/opt/venv/bin:$PATH \
+    PYTHONUNBUFFERED=1 \
+    PYTHONDONTWRITEBYTECODE=1 \
+    KTUP_HOST=0.0.0.0
+# The only folder that is written to. Volumes mounted on it take over its owner.
+RUN useradd --uid 10001 --user-group --no-create-home --shell /usr/sbin/nologin ktup \
+ && install -d -o ktup -g ktup /srv/ktup/var /srv/ktup/var/releases
+WORKDIR /srv/ktup
+COPY --from=dependencies /opt/venv /opt/venv
+COPY . .
+USER 10001:10001
+EXPOSE 8000
+# The first probe after start waits for torch to load and the release to be checked.
+HEALTHCHECK --interval=5s --timeout=5s --start-period=60s --retries=3 \
+    CMD ["python", "docker/healthcheck.py"]
+CMD ["python", "-m", "app", "serve"]
