@@ -16,11 +16,20 @@ from models.retrieval.index import PreferenceIndex
 from models.retrieval.ranking import RowLists
 from models.retrieval.search import Searcher
 from tests.training import planted
+from training import release
 from training.data.indexed import IndexedDataset
 from training.evaluation.protocol import STRICT
 from training.evaluation.recommendation import most_popular
-from training.release import ReleaseError, make_release, measure_on_test, measure_recall, summary_rows
-from training.trainer import TrainingResult
+from training.release import (
+    CandidateRecall,
+    ReleaseError,
+    candidate_recall,
+    make_release,
+    measure_on_test,
+    measure_recall,
+    summary_rows,
+)
+from training.trainer import TrainingResult, new_model
 
 STAGES = ["measuring on the test split", "indexing items for each preference", "measuring candidate recall"]
 
@@ -98,6 +107,57 @@ def test_recall_is_the_mean_share_of_the_true_first_that_is_found() -> None:
     nobody = RowLists.of_pairs(np.empty((0, 2), dtype=np.int64), 2)
     found = measure_recall(Half(), nobody, np.array([0, 1]), 7)  # type: ignore[arg-type]
     assert (found.nominate, found.users, found.recall, found.identical) == (7, 2, 0.75, 0.0)
+
+
+Calls = list[tuple[int, set[int]]]
+
+
+@pytest.fixture
+def measured(monkeypatch: pytest.MonkeyPatch) -> Calls:
+    """What recall was measured with, in order: how many are nominated, and for whom; 40, 80, 160 find more and more."""
+    calls: Calls = []
+
+    def measure_recall(nominate: int, seen: Any, users: Any, stated: int = 0) -> CandidateRecall:
+        calls.append((nominate, {int(user) for user in users}))
+        return CandidateRecall(stated, len(users), {40: 0.9, 80: 0.994}.get(nominate, 0.995), 0.0)
+
+    monkeypatch.setattr(release, "Searcher", lambda model, index, nominate: nominate)
+    monkeypatch.setattr(release, "measure_recall", measure_recall)
+    return calls
+
+
+def _recall(strategy: str, n_users: int, n_items: int) -> CandidateRecall:
+    data = planted.catalogue(n_users, n_items, train=planted.rows((0, 0)))
+    model = new_model(planted.config({"name": "tup", "embedding_size": 2, "strategy": strategy}), data)
+    return candidate_recall(model, None, data)  # type: ignore[arg-type]
+
+
+def test_a_soft_index_nominates_twice_as_many_until_enough_is_found(measured: Calls) -> None:
+    found = _recall("soft", 900, 1000)
+    assert [nominate for nominate, _ in measured] == [40, 80, 160, 160]
+    assert (found.nominate, found.recall) == (160, 0.995)
+
+
+def test_recall_is_measured_on_users_who_took_no_part_in_the_choice(measured: Calls) -> None:
+    _recall("soft", 900, 1000)
+    assert all(users == measured[0][1] for _, users in measured[:3])
+    assert (len(measured[0][1]), len(measured[3][1])) == (200, 500)
+    assert not measured[0][1] & measured[3][1]
+
+
+def test_with_few_users_recall_is_measured_on_those_there_are(measured: Calls) -> None:
+    assert _recall("soft", 150, 1000).users == 150
+    assert measured[0][1] == measured[-1][1]
+
+
+def test_no_more_are_nominated_than_there_are_items(measured: Calls) -> None:
+    assert _recall("soft", 10, 70).nominate == 70
+    assert [nominate for nominate, _ in measured] == [40, 70]
+
+
+def test_a_hard_index_needs_no_choice(measured: Calls) -> None:
+    assert _recall("hard", 900, 1000).nominate == 40
+    assert len(measured) == 1
 
 
 def test_each_stage_is_told(trained: TrainingResult, world: IndexedDataset, tmp_path: Path) -> None:

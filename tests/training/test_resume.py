@@ -102,6 +102,21 @@ def test_a_run_stopped_after_its_last_best_epoch_is_published_when_resumed(
     assert load_checkpoint(result.checkpoint).manifest["epoch"] == result.best_epoch
 
 
+def test_a_run_killed_within_its_first_epoch_starts_over(
+    world: IndexedDataset, straight: TrainingResult, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: Any) -> None:
+        raise Stop
+
+    with monkeypatch.context() as patch:
+        patch.setattr("training.trainer.save_state", fail)
+        with pytest.raises(Stop):
+            planted.run(killed_run.settings(), world, folder)
+    assert [path.name for path in folder.iterdir()] == ["best-0001"]
+    result = planted.run(killed_run.settings(), world, folder)
+    assert without_seconds(result.history) == without_seconds(straight.history)
+
+
 def test_a_started_run_is_not_started_over_without_being_asked(world: IndexedDataset, stopped: Path) -> None:
     before = files(stopped)
     with pytest.raises(ResumeError, match="holds a run already; add --resume"):
