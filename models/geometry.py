@@ -67,13 +67,22 @@ def hyperplane_distances(targets: Tensor, normals: Tensor, points: Tensor, norm:
 
 
 def keep_in_unit_ball_(table: Tensor) -> None:
-    """Shorten the rows of an (n, d) table that are longer than 1, in place."""
+    """Shorten the rows of an (n, d) table that are longer than 1, in place; a row that is not finite stays so."""
+    _scale_down_(table)
     table.div_(table.norm(dim=-1, keepdim=True).clamp_min(1.0))
 
 
 def keep_on_unit_sphere_(table: Tensor) -> None:
     """Give every row of an (n, d) table length 1, in place; a zero row stays zero."""
+    _scale_down_(table)
     table.div_(table.norm(dim=-1, keepdim=True).clamp_min(1e-12))
+
+
+def _scale_down_(table: Tensor) -> None:
+    """Bring rows so long that their squared length overflows (beyond 1e18) to a largest number of 1."""
+    largest = table.abs().amax(dim=-1, keepdim=True) if table.numel() else table
+    if bool((largest > 1e18).any()):
+        table.div_(torch.where(largest > 1e18, largest, 1.0))
 
 
 def unit_rows(n: int, d: int, generator: torch.Generator) -> Tensor:

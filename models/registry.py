@@ -1,5 +1,6 @@
 """Every model by name: an explicit table of (class, config)."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, fields
 from typing import Any, get_args, get_type_hints
@@ -55,5 +56,5 @@ def _check(field: str, hint: Any, value: Any) -> None:
         raise ValueError(f"{field}: {value!r} is none of {', '.join(map(str, choices))}")
     if hint is int and (type(value) is not int or value < 1):
         raise ValueError(f"{field}: {value!r} is not a whole number of at least 1")
-    if hint is float and (isinstance(value, bool) or not isinstance(value, int | float) or not value > 0):
-        raise ValueError(f"{field}: {value!r} is not a number above 0")
+    if hint is float and (isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < math.inf):
+        raise ValueError(f"{field}: {value!r} is not a finite number above 0")

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import torch
 
-from models.geometry import Norm, hyperplane_distances, project
+from models.geometry import Norm, hyperplane_distances, keep_in_unit_ball_, keep_on_unit_sphere_, project
 from models.interface import Sizes
 from models.registry import build, config_from
 
@@ -176,3 +176,39 @@ def test_hyperplane_distances_hold_for_normals_of_any_length(norm: Norm) -> None
         difference = targets[b] - project(points, normals[b])
         expected = difference.abs().sum(-1) if norm == "l1" else difference.square().sum(-1)
         torch.testing.assert_close(found[b], expected)
+
+
+@pytest.mark.parametrize("scale", [1e-3, 1.0, 1e10, 1e19, 1e30])
+def test_constraints_keep_the_direction_of_a_row_however_long_it_is(scale: float) -> None:
+    table = torch.tensor([[3.0, 4.0], [-0.6, 0.8]]) * scale
+    on_sphere, in_ball = table.clone(), table.clone()
+    keep_on_unit_sphere_(on_sphere)
+    keep_in_unit_ball_(in_ball)
+    torch.testing.assert_close(on_sphere, torch.tensor([[0.6, 0.8], [-0.6, 0.8]]))
+    torch.testing.assert_close(in_ball, table if scale < 0.1 else torch.tensor([[0.6, 0.8], [-0.6, 0.8]]))
+
+
+@pytest.mark.parametrize("bad", [float("nan"), float("inf")])
+def test_constraints_do_not_hide_a_number_that_is_not_finite(bad: float) -> None:
+    for keep in (keep_on_unit_sphere_, keep_in_unit_ball_):
+        table = torch.tensor([[bad, 1.0], [0.6, 0.8]])
+        keep(table)
+        assert not torch.isfinite(table[0]).all()
+        assert table[1].tolist() == pytest.approx([0.6, 0.8])
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "told"),
+    [
+        ("nobody", {}, "model.name"),
+        ("ktup", {"embedding": 3}, "model.embedding"),
+        ("ktup", {"embedding_size": 0}, "model.embedding_size"),
+        ("ktup", {"embedding_size": 2.5}, "model.embedding_size"),
+        ("ktup", {"norm": "l3"}, "model.norm"),
+        ("ktup", {"temperature": float("inf")}, "model.temperature"),
+        ("ktup", {"temperature": True}, "model.temperature"),
+    ],
+)
+def test_a_bad_setting_of_a_model_is_told_by_its_name(name: str, values: dict[str, Any], told: str) -> None:
+    with pytest.raises(ValueError, match=told):
+        config_from(name, values)
