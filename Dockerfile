@@ -3,17 +3,27 @@
 #   GROUP                  dependency group of pyproject.toml: cpu, or gpu (see docker-compose.gpu.yml)
 #   PIP_INDEX_URL          another package index than pip's own
 #   PIP_EXTRA_INDEX_URL    one more index; give PyTorch's index of CPU wheels here, or pip takes the large CUDA build
+
+# The groups alone, so that a change of another setting in pyproject.toml doesn't install everything again.
+FROM python:3.11-slim AS groups
+WORKDIR /groups
+COPY pyproject.toml /tmp/
+RUN sed -n '/^\[dependency-groups\]/,/^\[tool\./{/^\[tool\./!p}' /tmp/pyproject.toml > pyproject.toml
+
 FROM python:3.11-slim AS dependencies
 ARG GROUP=cpu
 ARG PIP_INDEX_URL
 ARG PIP_EXTRA_INDEX_URL
+ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1
 WORKDIR /build
-RUN python -m venv /opt/venv && /opt/venv/bin/pip install --no-cache-dir --disable-pip-version-check "pip>=25.1,<27"
-COPY pyproject.toml constraints.txt ./
-# pip goes once it has done its work; torch's C++ headers and tests, and every wheel's own tests, serve nobody at run time.
-RUN /opt/venv/bin/pip install --no-cache-dir --disable-pip-version-check --group "$GROUP" --constraint constraints.txt \
- && rm -rf /opt/venv/lib/python3*/site-packages/torch/include /opt/venv/lib/python3*/site-packages/torch/test \
- && /opt/venv/bin/pip uninstall --yes --disable-pip-version-check setuptools pip
+RUN python -m venv /opt/venv && /opt/venv/bin/pip install "pip>=25.1,<27"
+COPY constraints.txt ./
+COPY --from=groups /groups/pyproject.toml ./
+# What only building and testing torch needs goes, and so does pip once its work is done.
+RUN /opt/venv/bin/pip install --group "$GROUP" --constraint constraints.txt \
+ && torch=$(echo /opt/venv/lib/python3*/site-packages/torch) \
+ && rm -rf "$torch/include" "$torch/test" "$torch"/bin/test_* "$torch"/bin/*StoreTest "$torch"/bin/protoc* \
+ && /opt/venv/bin/pip uninstall --yes setuptools pip
 
 FROM python:3.11-slim
 ENV PATH=/opt/venv/bin:$PATH \

@@ -27,6 +27,7 @@ step() { printf '== %s (%ss)\n' "$*" "$SECONDS"; }
 fail() { echo "FAILED: $*" >&2; exit 1; }
 finish() {
   code=$?
+  rm -f "${log:-}"
   if [ $code != 0 ]; then
     docker compose ps --all || true
     docker compose logs --tail 30 || true
@@ -45,7 +46,8 @@ else
 fi
 
 step "docker compose build"
-timeout 1500 docker compose --progress quiet build || fail "the image cannot be built"
+log=$(mktemp)
+timeout 1500 docker compose --progress plain build >"$log" 2>&1 || { tail -n 40 "$log"; fail "the image cannot be built"; }
 step "docker compose up -d --wait"
 timeout 420 docker compose --progress quiet up -d --wait --wait-timeout 400 || fail "up did not end with a healthy service"
 
