@@ -68,8 +68,13 @@ def hyperplane_distances(targets: Tensor, normals: Tensor, points: Tensor, norm:
 
 def keep_in_unit_ball_(table: Tensor) -> None:
     """Shorten the rows of an (n, d) table that are longer than 1, in place; a row that is not finite stays so."""
+    keep_in_ball_(table, 1.0)
+
+
+def keep_in_ball_(table: Tensor, radius: float) -> None:
+    """Shorten the rows of an (n, d) table that are longer than `radius`, in place."""
     _scale_down_(table)
-    table.div_(table.norm(dim=-1, keepdim=True).clamp_min(1.0))
+    table.div_((table.norm(dim=-1, keepdim=True) / radius).clamp_min(1.0))
 
 
 def keep_on_unit_sphere_(table: Tensor) -> None:

@@ -1,21 +1,54 @@
-"""Facts as translations on the hyperplanes of their relations: the equation that TransH and KTUP share.
+"""Facts as translations: three equations, each over the tables of whichever model holds them.
 
-    f(h, r, t) = | h_perp + r - t_perp |,   x_perp = x - (w_r . x) w_r
+    TransE   f(h, r, t) = | h + r - t |                                              (1)
+    TransH   f(h, r, t) = | h_perp + r - t_perp |,   x_perp = x - (w_r . x) w_r      (2, 3)
+    TransR   f(h, r, t) = | M_r h + r - M_r t |
 
-Source: Wang et al., AAAI 2014; eqs. (2), (3) of Cao et al., WWW 2019.
+Sources: Bordes et al., NIPS 2013; Wang et al., AAAI 2014; Lin et al., AAAI 2015. Numbers: Cao et al., WWW 2019.
+Each class measures f five ways; `candidates` None means every entity.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from models.geometry import GRID_ELEMENTS, Norm, hyperplane_distances, length, project, rows_of
+from models.geometry import GRID_ELEMENTS, Norm, distances, hyperplane_distances, length, project, rows_of
 
 
 @dataclass(frozen=True)
-class FactSpace:
-    """Tables of entities (n_entities, d), relations and their normals (n_relations, d)."""
+class PlainFacts:
+    """TransE over tables of entities (n_entities, d) and relations (n_relations, d)."""
+
+    entities: Tensor
+    relations: Tensor
+    norm: Norm
+
+    def triple_distances(self, heads: Tensor, relations: Tensor, tails: Tensor) -> Tensor:
+        """Measure f literally for (B,) triples; returns (B,)."""
+        h, r, t = rows_of(self.entities, heads), rows_of(self.relations, relations), rows_of(self.entities, tails)
+        return length(h + r - t, self.norm)
+
+    def tail_distances(self, heads: Tensor, relations: Tensor, candidates: Tensor | None) -> Tensor:
+        """Measure f for every entity, or the (n,) candidates, as tails of (B,) queries; returns (B, n)."""
+        target = rows_of(self.entities, heads) + rows_of(self.relations, relations)
+        return distances(target, _pick(self.entities, candidates), self.norm)
+
+    def head_distances(self, relations: Tensor, tails: Tensor, candidates: Tensor | None) -> Tensor:
+        """Measure f for every entity, or the (n,) candidates, as heads of (B,) queries; returns (B, n)."""
+        target = rows_of(self.entities, tails) - rows_of(self.relations, relations)
+        return distances(target, _pick(self.entities, candidates), self.norm)
+
+    def relation_distances(self, heads: Tensor, tails: Tensor) -> Tensor:
+        """Measure f for every relation between (B,) pairs; returns (B, n_relations)."""
+        target = rows_of(self.entities, tails) - rows_of(self.entities, heads)
+        return distances(target, self.relations, self.norm)
+
+
+@dataclass(frozen=True)
+class HyperplaneFacts:
+    """TransH over tables of entities (n_entities, d), relations and their normals (n_relations, d)."""
 
     entities: Tensor
     relations: Tensor
@@ -32,13 +65,13 @@ class FactSpace:
         """Measure f for every entity, or the (n,) candidates, as tails of (B,) queries; returns (B, n)."""
         w = rows_of(self.normals, relations)
         target = project(rows_of(self.entities, heads), w) + rows_of(self.relations, relations)
-        return hyperplane_distances(target, w, self._pick(candidates), self.norm)
+        return hyperplane_distances(target, w, _pick(self.entities, candidates), self.norm)
 
     def head_distances(self, relations: Tensor, tails: Tensor, candidates: Tensor | None) -> Tensor:
         """Measure f for every entity, or the (n,) candidates, as heads of (B,) queries; returns (B, n)."""
         w = rows_of(self.normals, relations)
         target = project(rows_of(self.entities, tails), w) - rows_of(self.relations, relations)
-        return hyperplane_distances(target, w, self._pick(candidates), self.norm)
+        return hyperplane_distances(target, w, _pick(self.entities, candidates), self.norm)
 
     def relation_distances(self, heads: Tensor, tails: Tensor) -> Tensor:
         """Measure f for every relation between (B,) pairs, in pieces of GRID_ELEMENTS; returns (B, n_relations)."""
@@ -50,5 +83,62 @@ class FactSpace:
         ]
         return torch.cat(pieces)
 
-    def _pick(self, candidates: Tensor | None) -> Tensor:
-        return self.entities if candidates is None else rows_of(self.entities, candidates)
+
+@dataclass(frozen=True)
+class MappedFacts:
+    """TransR over tables of entities (n_entities, d), relations (n_relations, d), matrices (n_relations, d, d).
+
+    A batch is taken relation by relation, so that a matrix is read once for all of its rows: memory never holds a
+    d x d matrix for each row, and of entities mapped for all relations only one relation's at a time.
+    """
+
+    entities: Tensor
+    relations: Tensor
+    matrices: Tensor
+    norm: Norm
+
+    def triple_distances(self, heads: Tensor, relations: Tensor, tails: Tensor) -> Tensor:
+        """Measure f literally for (B,) triples; returns (B,)."""
+        h, r, t = rows_of(self.entities, heads), rows_of(self.relations, relations), rows_of(self.entities, tails)
+
+        def measure(m: Tensor, rows: Tensor) -> Tensor:
+            return length(h[rows] @ m.T + r[rows] - t[rows] @ m.T, self.norm)
+
+        return self._by_relation(relations, measure)
+
+    def tail_distances(self, heads: Tensor, relations: Tensor, candidates: Tensor | None) -> Tensor:
+        """Measure f for every entity, or the (n,) candidates, as tails of (B,) queries; returns (B, n)."""
+        h, r = rows_of(self.entities, heads), rows_of(self.relations, relations)
+        points = _pick(self.entities, candidates)
+
+        def measure(m: Tensor, rows: Tensor) -> Tensor:
+            return distances(h[rows] @ m.T + r[rows], points @ m.T, self.norm)
+
+        return self._by_relation(relations, measure)
+
+    def head_distances(self, relations: Tensor, tails: Tensor, candidates: Tensor | None) -> Tensor:
+        """Measure f for every entity, or the (n,) candidates, as heads of (B,) queries; returns (B, n)."""
+        t, r = rows_of(self.entities, tails), rows_of(self.relations, relations)
+        points = _pick(self.entities, candidates)
+
+        def measure(m: Tensor, rows: Tensor) -> Tensor:
+            return distances(t[rows] @ m.T - r[rows], points @ m.T, self.norm)
+
+        return self._by_relation(relations, measure)
+
+    def relation_distances(self, heads: Tensor, tails: Tensor) -> Tensor:
+        """Measure f for every relation between (B,) pairs; returns (B, n_relations)."""
+        h, t = rows_of(self.entities, heads), rows_of(self.entities, tails)
+        columns = [length(h @ m.T + r - t @ m.T, self.norm) for m, r in zip(self.matrices, self.relations, strict=True)]
+        return torch.stack(columns, dim=1)
+
+    def _by_relation(self, relations: Tensor, measure: Callable[[Tensor, Tensor], Tensor]) -> Tensor:
+        """Call `measure(M_r, positions)` for each relation of the (B,) batch; its rows, in the batch's order."""
+        matrices, order = self.matrices.unbind(0), relations.argsort(stable=True)
+        present, counts = torch.unique(relations, return_counts=True)  # ascending, as in `order`
+        groups = zip(present.tolist(), torch.split(order, counts.tolist()), strict=True)
+        return torch.cat([measure(matrices[relation], rows) for relation, rows in groups])[order.argsort()]
+
+
+def _pick(entities: Tensor, candidates: Tensor | None) -> Tensor:
+    return entities if candidates is None else rows_of(entities, candidates)

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 
 from torch import Generator, Tensor, nn
 
-from models.geometry import Norm, distances, keep_in_unit_ball_, length, rows_of, unit_rows
+from models.geometry import Norm, keep_in_unit_ball_, unit_rows
 from models.interface import Sizes
+from models.translation import PlainFacts
 
 
 @dataclass(frozen=True)
@@ -31,30 +32,28 @@ class TransE(nn.Module):
         self.entities = nn.Parameter(unit_rows(self.n_entities, config.embedding_size, generator))
         self.relations = nn.Parameter(unit_rows(self.n_relations, config.embedding_size, generator))
 
+    @property
+    def facts(self) -> PlainFacts:
+        """The equation over this model's tables."""
+        return PlainFacts(self.entities, self.relations, self.config.norm)
+
     def score_triples(self, heads: Tensor, relations: Tensor, tails: Tensor) -> Tensor:
-        """Score (B,) triples: -|h + r - t|; returns (B,)."""
-        h, r, t = rows_of(self.entities, heads), rows_of(self.relations, relations), rows_of(self.entities, tails)
-        return -length(h + r - t, self.config.norm)
+        """Score (B,) triples: -f(h, r, t); returns (B,)."""
+        return -self.facts.triple_distances(heads, relations, tails)
 
     def score_tails(self, heads: Tensor, relations: Tensor, candidates: Tensor | None = None) -> Tensor:
         """Score entities as tails of (B,) queries: all of them, or the (n,) candidates; returns (B, n)."""
-        target = rows_of(self.entities, heads) + rows_of(self.relations, relations)
-        return -distances(target, self._entities(candidates), self.config.norm)
+        return -self.facts.tail_distances(heads, relations, candidates)
 
     def score_heads(self, relations: Tensor, tails: Tensor, candidates: Tensor | None = None) -> Tensor:
         """Score entities as heads of (B,) queries: all of them, or the (n,) candidates; returns (B, n)."""
-        target = rows_of(self.entities, tails) - rows_of(self.relations, relations)
-        return -distances(target, self._entities(candidates), self.config.norm)
+        return -self.facts.head_distances(relations, tails, candidates)
 
     def score_relations(self, heads: Tensor, tails: Tensor) -> Tensor:
         """Score every relation between (B,) pairs; returns (B, n_relations)."""
-        target = rows_of(self.entities, tails) - rows_of(self.entities, heads)
-        return -distances(target, self.relations, self.config.norm)
+        return -self.facts.relation_distances(heads, tails)
 
     def constrain_(self) -> None:
         """Keep entities and relations inside the unit ball; to be called after each optimiser step."""
         keep_in_unit_ball_(self.entities.data)
         keep_in_unit_ball_(self.relations.data)
-
-    def _entities(self, candidates: Tensor | None) -> Tensor:
-        return self.entities if candidates is None else rows_of(self.entities, candidates)

@@ -11,7 +11,7 @@ from torch import Generator, Tensor, nn
 
 from models.geometry import Norm, keep_in_unit_ball_, keep_on_unit_sphere_, unit_rows
 from models.interface import Sizes
-from models.translation import FactSpace
+from models.translation import HyperplaneFacts
 
 
 @dataclass(frozen=True)
@@ -34,9 +34,9 @@ class TransH(nn.Module):
         self.relation_normals = nn.Parameter(unit_rows(self.n_relations, config.embedding_size, generator))
 
     @property
-    def facts(self) -> FactSpace:
+    def facts(self) -> HyperplaneFacts:
         """The equation over this model's tables."""
-        return FactSpace(self.entities, self.relations, self.relation_normals, self.config.norm)
+        return HyperplaneFacts(self.entities, self.relations, self.relation_normals, self.config.norm)
 
     def score_triples(self, heads: Tensor, relations: Tensor, tails: Tensor) -> Tensor:
         """Score (B,) triples: -f(h, r, t); returns (B,)."""

@@ -18,7 +18,7 @@ from torch import Generator, Tensor, nn
 from models.geometry import Norm, keep_in_unit_ball_, keep_on_unit_sphere_, rows_of, unit_rows
 from models.interface import Sizes
 from models.preferences import PreferenceSpace, Strategy
-from models.translation import FactSpace
+from models.translation import HyperplaneFacts
 
 
 @dataclass(frozen=True)
@@ -62,9 +62,9 @@ class KTUP(nn.Module):
         return PreferenceSpace(preferences, normals, c.strategy, c.norm, c.temperature)
 
     @property
-    def facts(self) -> FactSpace:
+    def facts(self) -> HyperplaneFacts:
         """TransH over e, r, w_r."""
-        return FactSpace(self.entities, self.relations, self.relation_normals, self.config.norm)
+        return HyperplaneFacts(self.entities, self.relations, self.relation_normals, self.config.norm)
 
     def user_vectors(self, rows: Tensor) -> Tensor:
         """Give u for (B,) rows; returns (B, d)."""

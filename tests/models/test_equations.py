@@ -55,6 +55,105 @@ def test_transh_translates_on_the_hyperplane_of_the_relation(norm: Norm, expecte
     assert model.score_triples(_one(0), _one(0), _one(1)).item() == pytest.approx(-expected)
 
 
+@pytest.mark.parametrize(("norm", "expected"), [("l1", 6.0), ("l2", 26.0)])
+def test_transr_translates_in_the_space_of_the_relation(norm: Norm, expected: float) -> None:
+    # M = (0 2; 1 0): M h = (4, 1), M t = (2, 2); M h + r - M t = (4 + 3 - 2, 1 + 0 - 2) = (5, -1)
+    tables: dict[str, Any] = {
+        "entities": [[1, 2], [2, 1]],
+        "relations": [[3, 0], [9, 9]],
+        "relation_matrices": [[[0, 2], [1, 0]], [[9, 9], [9, 9]]],
+    }
+    model = _model("transr", tables, norm=norm)
+    assert model.score_triples(_one(0), _one(0), _one(1)).item() == pytest.approx(-expected)
+
+
+@pytest.mark.parametrize("norm", ["l1", "l2"])
+def test_transr_starts_as_transe(norm: Norm) -> None:
+    tables: dict[str, list[list[float]]] = {"entities": [[1, 2], [2, 1]], "relations": [[0, 1], [5, 5]]}
+    transr, transe = (_model(name, tables, norm=norm) for name in ("transr", "transe"))
+    assert torch.equal(transr.score_tails(_one(0), _one(1)), transe.score_tails(_one(0), _one(1)))
+
+
+FACTOR_TABLES: dict[str, Any] = {
+    "users": [[1, 2], [0, 1]],
+    "items": [[3, -1], [1, 1], [2, 0]],
+    "bias": [0.5],
+    "user_biases": [[0.25], [9]],
+    "item_biases": [[-1], [2], [0]],
+}
+
+
+def test_bprmf_multiplies_user_and_item() -> None:
+    # (1, 2).(3, -1) = 1; (1, 2).(1, 1) = 3
+    model = _model("bprmf", {name: FACTOR_TABLES[name] for name in ("users", "items")})
+    assert model.score_pairs(torch.tensor([0, 0]), torch.tensor([0, 1])).tolist() == [1.0, 3.0]
+
+
+def test_fm_adds_the_biases_to_the_product() -> None:
+    # 0.5 + 0.25 - 1 + 1 = 0.75; 0.5 + 0.25 + 2 + 3 = 5.75
+    model = _model("fm", FACTOR_TABLES)
+    assert model.score_pairs(torch.tensor([0, 0]), torch.tensor([0, 1])).tolist() == [0.75, 5.75]
+
+
+FACT_TABLES: dict[str, Any] = {"entities": [[1, 0], [0, 1]], "relations": [[0, 0.5], [5, 5]]}
+
+
+@pytest.mark.parametrize(("norm", "expected"), [("l1", [2.5, 2.5, 3.5]), ("l2", [4.25, 3.25, 6.25])])
+def test_cfkg_translates_users_to_entities_and_unaligned_items_to_themselves(norm: Norm, expected: list[float]) -> None:
+    # u + r_interact = (1.5, 2). Less entity 0, (1, 0): (0.5, 2); less entity 1, (0, 1): (1.5, 1);
+    # item 2 stands for no entity, less its own (0, 0): (1.5, 2)
+    own: dict[str, Any] = {"users": [[1, 2], [0, 1]], "items": [[7, 7], [7, 7], [0, 0]], "interact": [[0.5, 0]]}
+    model = _model("cfkg", {**FACT_TABLES, **own}, norm=norm)
+    assert (-model.score_pairs(torch.tensor([0, 0, 0]), torch.arange(3))).tolist() == expected
+
+
+@pytest.mark.parametrize("name", ["cfkg", "cofm-share", "cofm-reg"])
+def test_cfkg_and_cofm_complete_facts_as_transe(name: str) -> None:
+    # h + r - t = (1, 0) + (0, 0.5) - (0, 1) = (1, -0.5)
+    model = _model(name, FACT_TABLES, norm="l2")
+    assert model.score_triples(_one(0), _one(0), _one(1)).item() == pytest.approx(-1.25)
+    assert model.score_relations(_one(0), _one(1)).shape == (1, 2)
+
+
+def test_cke_adds_the_entity_to_the_item_and_higher_is_better() -> None:
+    # i + e = (4, -1): (1, 2).(4, -1) = 2; (1, 1) + (0, 1): (1, 2).(1, 2) = 5; item 2 has no entity: (1, 2).(2, 0) = 2
+    tables = {**FACT_TABLES, "users": FACTOR_TABLES["users"], "items": FACTOR_TABLES["items"]}
+    model = _model("cke", tables)
+    assert model.score_pairs(torch.tensor([0, 0, 0]), torch.tensor([0, 1, 2])).tolist() == [2.0, 5.0, 2.0]
+
+
+def test_cke_completes_facts_as_transr() -> None:
+    # M = 2 I: 2 (1, 0) + (0, 0.5) - 2 (0, 1) = (2, -1.5); squared length 6.25
+    tables = {**FACT_TABLES, "relation_matrices": [[[2, 0], [0, 2]], [[1, 0], [0, 1]]]}
+    assert _model("cke", tables, norm="l2").score_triples(_one(0), _one(0), _one(1)).item() == pytest.approx(-6.25)
+
+
+def test_cofm_share_has_one_vector_for_an_item_and_its_entity() -> None:
+    # 0.75 + b_i + u.e: 0.75 - 1 + (1, 2).(1, 0) = 0.75; 0.75 + 2 + (1, 2).(0, 1) = 4.75; unaligned: 0.75 + 0 + 2
+    model = _model("cofm-share", {**FACTOR_TABLES, **FACT_TABLES})
+    assert model.score_pairs(torch.tensor([0, 0, 0]), torch.tensor([0, 1, 2])).tolist() == [0.75, 4.75, 2.75]
+    model.score_pairs(_one(0), _one(0)).sum().backward()
+    assert model.entities.grad.tolist() == [[1.0, 2.0], [0.0, 0.0]]
+    assert model.items.grad.abs().sum() == 0
+
+
+def test_cofm_reg_scores_as_fm_on_vectors_of_its_own() -> None:
+    model = _model("cofm-reg", {**FACTOR_TABLES, **FACT_TABLES})
+    assert model.score_pairs(torch.tensor([0, 0]), torch.tensor([0, 1])).tolist() == [0.75, 5.75]
+
+
+@pytest.mark.parametrize(("norm", "expected"), [("l1", (3 + 3 + 1) / 3), ("l2", (5 + 5 + 1) / 3)])
+def test_cofm_reg_ties_aligned_items_to_their_entities(norm: Norm, expected: float) -> None:
+    # i - e = (3, -1) - (1, 0) = (2, -1) -> 3 or 5; (1, 1) - (0, 1) = (1, 0) -> 1. Items 0, 0, 1 are aligned, 2 is not.
+    model = _model("cofm-reg", {**FACTOR_TABLES, **FACT_TABLES}, norm=norm)
+    assert model.regulariser(torch.tensor([0, 2, 0, 1])).item() == pytest.approx(expected)
+    assert model.regulariser(_one(2)).item() == 0.0
+
+
+def test_cofm_share_has_nothing_left_to_tie() -> None:
+    assert _model("cofm-share", {**FACTOR_TABLES, **FACT_TABLES}).regulariser(torch.arange(3)).item() == 0.0
+
+
 TUP_TABLES: dict[str, list[list[float]]] = {
     "users": [[1, 0], [0, 1]],
     "items": [[1, 1], [0, 0], [2, 0]],
@@ -207,6 +306,10 @@ def test_constraints_do_not_hide_a_number_that_is_not_finite(bad: float) -> None
         ("ktup", {"norm": "l3"}, "model.norm"),
         ("ktup", {"temperature": float("inf")}, "model.temperature"),
         ("ktup", {"temperature": True}, "model.temperature"),
+        ("fm", {"bounded": 1}, "model.bounded: 1 is neither true nor false"),
+        ("bprmf", {"norm": "l2"}, "model.norm: bprmf has no such setting; it has bounded, embedding_size"),
+        ("ktup-soft", {"strategy": "hard"}, "model.strategy: 'hard' is not 'soft', which the name ktup-soft settles"),
+        ("cofm-reg", {"tie": "share"}, "model.tie: 'share' is not 'reg', which the name cofm-reg settles"),
     ],
 )
 def test_a_bad_setting_of_a_model_is_told_by_its_name(name: str, values: dict[str, Any], told: str) -> None:

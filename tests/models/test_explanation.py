@@ -13,12 +13,12 @@ from models.interface import Sizes
 from models.registry import build, config_from
 
 
-def test_weights_rebuild_the_score(item_model: Any) -> None:
-    rows = np.arange(item_model.n_items)
-    found = attribute(item_model, 2, rows)
-    literal = item_model.score_pairs(torch.full((len(rows),), 2), torch.from_numpy(rows))
+def test_weights_rebuild_the_score(preference_model: Any) -> None:
+    rows = np.arange(preference_model.n_items)
+    found = attribute(preference_model, 2, rows)
+    literal = preference_model.score_pairs(torch.full((len(rows),), 2), torch.from_numpy(rows))
     assert found.scores == pytest.approx(literal.detach().numpy(), abs=1e-5)
-    rebuilt = item_model.score_with_weights(
+    rebuilt = preference_model.score_with_weights(
         torch.full((len(rows),), 2), torch.from_numpy(rows), torch.from_numpy(found.weights).float()
     )
     assert rebuilt.detach().numpy() == pytest.approx(found.scores, abs=1e-5)

@@ -5,8 +5,6 @@ from typing import Any
 import pytest
 import torch
 
-from models.interface import Sizes
-
 
 def assert_close(found: torch.Tensor, expected: torch.Tensor) -> None:
     torch.testing.assert_close(found, expected, rtol=0.0, atol=1e-4)
@@ -45,8 +43,13 @@ def test_two_calls_agree_bit_for_bit(item_model: Any) -> None:
     assert torch.equal(item_model.score_pairs(users, users), item_model.score_pairs(users, users))
 
 
-def test_scores_are_negated_distances(item_model: Any) -> None:
-    assert (item_model.score_items(torch.arange(item_model.n_users)) <= 0).all()
+def test_scores_of_a_translation_are_negated_distances(distance_model: Any) -> None:
+    assert (distance_model.score_items(torch.arange(distance_model.n_users)) <= 0).all()
+
+
+def test_scores_of_facts_are_negated_distances_in_every_model(triple_model: Any) -> None:
+    heads, relations = _grid(triple_model.n_entities, triple_model.n_relations)
+    assert (triple_model.score_tails(heads, relations) <= 0).all()
 
 
 @pytest.mark.parametrize("row", [-1, 10_000])
@@ -59,27 +62,37 @@ def test_a_row_outside_the_vocabulary_raises(item_model: Any, row: int) -> None:
             item_model.score_items(users, items)
 
 
-def test_the_weights_it_gives_are_the_weights_it_scores_with(item_model: Any) -> None:
-    users, items = _grid(item_model.n_users, item_model.n_items)
-    weights = item_model.preference_weights(users, items)
-    assert torch.equal(item_model.score_with_weights(users, items, weights), item_model.score_pairs(users, items))
+def test_the_weights_it_gives_are_the_weights_it_scores_with(preference_model: Any) -> None:
+    users, items = _grid(preference_model.n_users, preference_model.n_items)
+    weights = preference_model.preference_weights(users, items)
+    assert torch.equal(
+        preference_model.score_with_weights(users, items, weights), preference_model.score_pairs(users, items)
+    )
     torch.testing.assert_close(weights.sum(1), torch.ones(len(users)))
 
 
-def test_a_masked_preference_has_no_weight(item_model: Any) -> None:
-    users, items = _grid(item_model.n_users, item_model.n_items)
-    masked = torch.zeros(len(users), item_model.n_preferences, dtype=torch.bool)
+def test_a_masked_preference_has_no_weight(preference_model: Any) -> None:
+    users, items = _grid(preference_model.n_users, preference_model.n_items)
+    masked = torch.zeros(len(users), preference_model.n_preferences, dtype=torch.bool)
     masked[:, 1] = True
-    weights = item_model.preference_weights(users, items, masked=masked)
+    weights = preference_model.preference_weights(users, items, masked=masked)
     assert (weights[:, 1] == 0).all()
     torch.testing.assert_close(weights.sum(1), torch.ones(len(users)))
 
 
-def test_noise_changes_only_hard_induction(item_model: Any) -> None:
+def test_a_generator_changes_nothing_without_hard_induction(item_model: Any) -> None:
+    if getattr(item_model.config, "strategy", "none") == "hard":
+        return
     users, items = _grid(item_model.n_users, item_model.n_items)
-    plain = item_model.score_pairs(users, items)
     noisy = item_model.score_pairs(users, items, generator=torch.Generator().manual_seed(1))
-    assert torch.allclose(noisy, plain) == (item_model.config.strategy == "soft")
+    assert torch.equal(noisy, item_model.score_pairs(users, items))
+
+
+def test_noise_changes_only_hard_induction(preference_model: Any) -> None:
+    users, items = _grid(preference_model.n_users, preference_model.n_items)
+    plain = preference_model.score_pairs(users, items)
+    noisy = preference_model.score_pairs(users, items, generator=torch.Generator().manual_seed(1))
+    assert torch.allclose(noisy, plain) == (preference_model.config.strategy == "soft")
 
 
 def test_every_completion_form_scores_as_triple_by_triple(triple_model: Any) -> None:
@@ -111,27 +124,49 @@ def test_a_fact_outside_the_vocabulary_raises(triple_model: Any, row: int) -> No
             triple_model.score_triples(*triple)
 
 
+@pytest.mark.parametrize("form", ["tails", "heads", "relations"])
+def test_gradients_of_every_completion_form_agree(triple_model: Any, form: str) -> None:
+    n, r = triple_model.n_entities, triple_model.n_relations
+    heads, relations, tails = (torch.tensor(rows) for rows in ([1, 4, 4, 0], [2, 0, 2, 1], [3, 3, 5, 12]))
+    if form == "tails":
+        fast = triple_model.score_tails(heads, relations)
+        triples = heads.repeat_interleave(n), relations.repeat_interleave(n), torch.arange(n).repeat(4)
+    elif form == "heads":
+        fast = triple_model.score_heads(relations, tails)
+        triples = torch.arange(n).repeat(4), relations.repeat_interleave(n), tails.repeat_interleave(n)
+    else:
+        fast = triple_model.score_relations(heads, tails)
+        triples = heads.repeat_interleave(r), torch.arange(r).repeat(4), tails.repeat_interleave(r)
+    factors = torch.linspace(-1, 1, fast.numel())
+    (fast.flatten() * factors).sum().backward()
+    found = {name: p.grad.clone() for name, p in triple_model.named_parameters() if p.grad is not None}
+    triple_model.zero_grad()
+    (triple_model.score_triples(*triples) * factors).sum().backward()
+    for name, gradient in found.items():
+        expected = dict(triple_model.named_parameters())[name].grad
+        torch.testing.assert_close(gradient, expected, rtol=1e-3, atol=1e-4)
+
+
 def test_constraints_hold_after_a_wild_step(any_model: Any) -> None:
+    free = {"bias", "user_biases", "item_biases"}
+    if not getattr(any_model.config, "bounded", True):
+        free |= {"users", "items"}
     with torch.no_grad():
         for parameter in any_model.parameters():
             parameter.mul_(50).add_(0.1)
+    before = {name: parameter.clone() for name, parameter in any_model.named_parameters()}
     any_model.constrain_()
     for name, parameter in any_model.named_parameters():
-        lengths = parameter.norm(dim=1)
-        assert (lengths <= 1 + 1e-5).all(), name
+        if name in free:
+            assert torch.equal(parameter, before[name]), name
+            continue
+        lengths = parameter.flatten(1).norm(dim=1)
+        most = 6**0.5 if "matrices" in name else 1.0  # the Frobenius norm of the identity
+        assert (lengths <= most + 1e-5).all(), name
         if "normals" in name:
             torch.testing.assert_close(lengths, torch.ones_like(lengths))
 
 
-def test_the_seed_decides_every_number(any_model: Any) -> None:
-    again = type(any_model)(any_model.config, _sizes_of(any_model), torch.Generator().manual_seed(0))
-    for name, parameter in any_model.named_parameters():
-        assert torch.equal(parameter, dict(again.named_parameters())[name])
-
-
-def _sizes_of(model: Any) -> Any:
-    n_users, n_items, n_entities, n_relations = (
-        getattr(model, name, 0) for name in ("n_users", "n_items", "n_entities", "n_relations")
-    )
-    alignment = getattr(model, "alignment", torch.empty(0, dtype=torch.int64))
-    return Sizes(n_users, n_items, n_entities, n_relations, alignment)
+def test_the_seed_decides_every_number(twins: tuple[Any, Any]) -> None:
+    first, second = (dict(model.named_parameters()) for model in twins)
+    assert all(torch.equal(first[name], second[name]) for name in first)
