@@ -11,6 +11,7 @@ import sys
 import time
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote, urlencode
 
 import httpx
@@ -20,7 +21,9 @@ from rich.console import Console
 RAW = Path("data/sample/raw")
 HOME = Path("var/demo")
 NAME, PRESET, HELD_OUT_RELATION = "sample", "sample", "director"
-READY_SECONDS = 60.0
+ONE_THREAD = ("--threads", "1")
+"""The sample's batches are so small that two threads would mostly wait for each other."""
+READY_SECONDS, USERS_TRIED = 60.0, 50
 
 
 class DemoFailed(Exception):
@@ -44,11 +47,21 @@ def build_release(work: Path, releases: Path, console: Console) -> tuple[Path, s
     console.print("[bold]1/4[/] Converting the sample data: 256 real films, 400 simulated people")
     _training("convert", RAW, dataset, "--format", "tables", "--name", NAME, "--overwrite", quiet=True)
     console.print("[bold]2/4[/] Training KTUP on both tasks at once")
-    # One thread: the sample's batches are so small that two would mostly wait for each other.
-    _training("train", "--preset", PRESET, "--data", dataset, "--out", run, "--threads", 1)
+    _training("train", "--preset", PRESET, "--data", dataset, "--out", run, *ONE_THREAD)
     console.print("[bold]3/4[/] Measuring it on the test split, indexing it, writing the release")
     checkpoint = run / "checkpoint"
-    _training("release", "--data", dataset, "--checkpoint", checkpoint, "--releases", releases, "--id", release_id)
+    _training(
+        "release",
+        "--data",
+        dataset,
+        "--checkpoint",
+        checkpoint,
+        "--releases",
+        releases,
+        "--id",
+        release_id,
+        *ONE_THREAD,
+    )
     shutil.rmtree(run)
     return dataset, release_id
 
@@ -94,18 +107,31 @@ def _wait_until_ready(server: "subprocess.Popen[bytes]", base: str) -> None:
 
 
 def _show(base: str, dataset: Path, console: Console) -> None:
-    user = str(pl.read_parquet(dataset / "users.parquet")["user_id"][0])
+    users = pl.read_parquet(dataset / "users.parquet")["user_id"]
+    recommend, user, item = _first_grounded(base, users.head(USERS_TRIED).to_list())
     film, true = held_out_fact(dataset)
-    recommend = f"{base}/users/{quote(user, safe='')}/recommendations?explain=summary"
     complete = f"{base}/kg/complete?{urlencode({'head': film, 'relation': HELD_OUT_RELATION})}"
-    items = httpx.get(recommend).raise_for_status().json()["items"]
     candidates = [c["entity_id"] for c in httpx.get(complete).raise_for_status().json()["candidates"]]
-    console.print(f"\n[bold]{user}[/] may like [bold]{items[0]['title']}[/]. {items[0]['explanation']['text']}")
+    console.print(f"\n[bold]{user}[/] may like [bold]{item['title']}[/]. {item['explanation']['text']}")
     place = f"place {candidates.index(true) + 1}" if true in candidates else f"not among the first {len(candidates)}"
     console.print(f"Held out of training: {film}, {HELD_OUT_RELATION}, {true}. The model puts it at {place}.\n")
     for url in (recommend, complete):
         console.print(url, style="link " + url, soft_wrap=True, highlight=False)
     console.print("\nServing until Ctrl-C.")
+
+
+def _first_grounded(base: str, users: list[str]) -> tuple[str, str, dict[str, Any]]:
+    """Give (URL, user, item) of the first recommendation with a grounded reason, else of the very first one."""
+    first: tuple[str, str, dict[str, Any]] | None = None
+    for user in users:
+        url = f"{base}/users/{quote(user, safe='')}/recommendations?explain=summary"
+        for item in httpx.get(url).raise_for_status().json()["items"]:
+            first = first or (url, user, item)
+            if item["explanation"]["status"] == "grounded":
+                return url, user, item
+    if first is None:
+        raise DemoFailed("nobody was recommended anything")
+    return first
 
 
 def held_out_fact(dataset: Path) -> tuple[str, str]:

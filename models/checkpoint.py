@@ -183,7 +183,9 @@ class aside:  # noqa: N801 - used as a context manager, like contextlib's own
         if kind is not None:
             shutil.rmtree(self.temporary, ignore_errors=True)
             return
-        for path in [*sorted(p for p in self.temporary.rglob("*") if p.is_file()), self.temporary]:
+        for path in [*self.temporary.rglob("*"), self.temporary]:
+            # safetensors makes its files for their owner alone; the service may run as another user.
+            path.chmod(0o755 if path.is_dir() else 0o644)
             _sync(path)
         self.temporary.rename(self.directory)
         _sync(self.directory.parent)

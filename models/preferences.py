@@ -16,6 +16,7 @@ from torch import Generator, Tensor
 from torch.nn import functional
 
 from models.geometry import GRID_ELEMENTS, Norm, length, project
+from models.mixture import soft_mixture
 
 Strategy = Literal["hard", "soft"]
 
@@ -63,26 +64,23 @@ class PreferenceSpace:
         B x n x P, never x d. L1 goes through the pairs literally, in pieces of at most GRID_ELEMENTS numbers.
         """
         user_logits, item_logits = users @ self.preferences.T, items @ self.preferences.T
-        weights = self.induce(user_logits.unsqueeze(1) + item_logits.unsqueeze(0), generator)
         if self.norm == "l1":
+            weights = self.induce(user_logits.unsqueeze(1) + item_logits.unsqueeze(0), generator)
             return self._literal_grid(users, items, weights)
-        w_delta = _mixed(weights, users @ self.normals.T, items @ self.normals.T)
-        p_delta = _mixed(weights, user_logits, item_logits)
-        p_p, w_p, w_w = self._grams(weights)
+        user_normals, item_normals = users @ self.normals.T, items @ self.normals.T
         squares = users.square().sum(-1, keepdim=True) + items.square().sum(-1)
         delta = torch.addmm(squares, users, items.T, alpha=-2.0)
-        return (delta + 2 * p_delta + p_p - 2 * w_delta * (w_delta + w_p) + w_w * w_delta.square()).clamp_min(0.0)
-
-    def _grams(self, weights: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Give |p|^2, w.p and |w|^2 of each mixture in (B, n, P) weights."""
+        if self.strategy == "soft":
+            p, w = self.preferences, self.normals
+            grams = torch.stack([p @ p.T, w @ p.T, w @ w.T])
+            mixture = soft_mixture(user_logits, item_logits, user_normals, item_normals, grams, self.temperature)
+            return (delta + mixture).clamp_min(0.0)
+        weights = self.induce(user_logits.unsqueeze(1) + item_logits.unsqueeze(0), generator)
+        w_delta = _mixed(weights, user_normals, item_normals)
+        p_delta = _mixed(weights, user_logits, item_logits)
         p, w = self.preferences, self.normals
-        if self.strategy == "hard":
-            per_preference = torch.stack([(p * p).sum(-1), (w * p).sum(-1), (w * w).sum(-1)], dim=1)
-            mixed = weights @ per_preference
-            return mixed[..., 0], mixed[..., 1], mixed[..., 2]
-        products = weights @ torch.cat([p @ p.T, w @ p.T, w @ w.T], dim=1)
-        first, second, third = torch.split(products, p.shape[0], dim=-1)
-        return (first * weights).sum(-1), (second * weights).sum(-1), (third * weights).sum(-1)
+        p_p, w_p, w_w = (weights @ torch.stack([(p * p).sum(-1), (w * p).sum(-1), (w * w).sum(-1)], dim=1)).unbind(-1)
+        return (delta + 2 * p_delta + p_p - 2 * w_delta * (w_delta + w_p) + w_w * w_delta.square()).clamp_min(0.0)
 
     def _literal_grid(self, users: Tensor, items: Tensor, weights: Tensor) -> Tensor:
         size = max(1, GRID_ELEMENTS // max(1, users.numel()))

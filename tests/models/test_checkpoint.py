@@ -209,6 +209,11 @@ def test_a_release_gives_back_model_index_and_roles(release: Path) -> None:
     assert loaded.roles.relations_between(1, 1, 2).tolist() == []
 
 
+def test_another_user_may_read_every_file_of_a_release(release: Path) -> None:
+    modes = {path.stat().st_mode & 0o777 for path in release.rglob("*") if path.is_file()}
+    assert modes == {0o644}
+
+
 RELEASE_FAULTS: list[tuple[Callable[[Path], Any], str]] = [
     (lambda d: _cut(d / "model"), "cut or was altered"),
     (lambda d: (d / "index" / "preference-0000.faiss").write_bytes(b""), "cut or was altered"),

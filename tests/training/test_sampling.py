@@ -29,7 +29,9 @@ def everyone(n_users: int, times: int) -> Tensor:
     return torch.arange(n_users).repeat(times)
 
 
-def test_membership_is_that_of_the_plain_set() -> None:
+@pytest.mark.parametrize("bitmap_cells", [0, 1 << 26], ids=["binary search", "bitmap"])
+def test_membership_is_that_of_the_plain_set(bitmap_cells: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("training.sampling.membership.BITMAP_CELLS", bitmap_cells)
     known, sizes = KnownSet(TRIPLES, (4, 2, 3), CPU), (4, 2, 3)
     cells = torch.tensor(list(itertools.product(*map(range, sizes))))
     expected = [tuple(cell) in set(map(tuple, TRIPLES.tolist())) for cell in cells.tolist()]
