@@ -79,7 +79,8 @@ def serve_and_show(dataset: Path, host: str, port: int, console: Console) -> int
     Raises:
         DemoFailed: the server ended or was not ready in time.
     """
-    server = subprocess.Popen([sys.executable, "-m", "app", "serve"])
+    quiet = {"KTUP_LOG_LEVEL": "warning", **os.environ}
+    server = subprocess.Popen([sys.executable, "-m", "app", "serve"], env=quiet)
     try:
         base = f"http://{host}:{port}"
         _wait_until_ready(server, base)

@@ -29,7 +29,6 @@ RELATIONS: Mapping[str, tuple[str, str]] = {
     "composer": ("composer", "person"),
     "cinematographer": ("cinematographer", "person"),
     "genre": ("genre", "genre"),
-    "country": ("country", "country"),
     "based_on": ("based on a work by", "person"),
     "decade": ("decade", "decade"),
 }
