@@ -23,6 +23,7 @@ class RecommendationLoss(_Section):
     loss: Literal["softmax", "bpr"] = "softmax"
     negatives: int = Field(256, ge=1, description="negatives of a batch (softmax), shared by its rows")
     sharpness: float = Field(5.0, gt=0, description="s of the softmax over s * score")
+    regulariser_weight: float = Field(1.0, ge=0, description="of a model's own regulariser: cofm-reg's | i - e |")
 
 
 class CompletionLoss(_Section):

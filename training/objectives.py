@@ -25,16 +25,24 @@ class RecommendationObjective:
     n_items: int
 
     def loss(self, model: Any, pairs: Tensor, generator: Generator) -> Tensor:
-        """Give the loss of (B, 2) user and item rows; draws negatives and, for hard induction, Gumbel noise."""
+        """Give the loss of (B, 2) user and item rows; draws negatives and, for hard induction, Gumbel noise.
+
+        A model's own `regulariser` joins it, over the positives and negatives of the batch alike.
+        """
         users, positives = pairs[:, 0], pairs[:, 1]
         positive = model.score_pairs(users, positives, generator=generator)
         if self.settings.loss == "bpr":
             negatives, usable = item_sampling.own_negatives(self.known, users, self.n_items, generator)
-            return losses.bpr(positive, model.score_pairs(users, negatives, generator=generator), usable)
-        shared = item_sampling.shared_negatives(self.n_items, self.settings.negatives, generator, users.device)
-        negative = model.score_items(users, shared, generator=generator)
-        excluded = item_sampling.collisions(self.known, users, shared)
-        return losses.sampled_softmax(positive, negative, excluded, self.settings.sharpness)
+            loss = losses.bpr(positive, model.score_pairs(users, negatives, generator=generator), usable)
+        else:
+            negatives = item_sampling.shared_negatives(self.n_items, self.settings.negatives, generator, users.device)
+            negative = model.score_items(users, negatives, generator=generator)
+            excluded = item_sampling.collisions(self.known, users, negatives)
+            loss = losses.sampled_softmax(positive, negative, excluded, self.settings.sharpness)
+        if hasattr(model, "regulariser"):
+            penalty = model.regulariser(torch.cat([positives, negatives]))
+            loss = loss + self.settings.regulariser_weight * penalty
+        return loss
 
 
 @dataclass(frozen=True)

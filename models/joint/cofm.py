@@ -69,9 +69,11 @@ class CoFM(nn.Module):
 
     def regulariser(self, items: Tensor) -> Tensor:
         """Give the mean of | i - e | over the aligned ones of (B,) items: a scalar, 0 for none and where i = e."""
-        rows = items[self.alignment[items] >= 0]
-        difference = self.item_vectors(rows) - rows_of(self.entities, self.alignment[rows])
-        return length(difference, self.config.norm).sum() / max(1, len(rows))
+        entity_rows = self.alignment[items]
+        aligned = entity_rows >= 0
+        difference = self.item_vectors(items) - rows_of(self.entities, entity_rows.clamp_min(0))
+        lengths = length(difference, self.config.norm)
+        return torch.where(aligned, lengths, 0.0).sum() / aligned.sum().clamp_min(1)
 
     def score_pairs(self, users: Tensor, items: Tensor, *, generator: Generator | None = None) -> Tensor:
         """Score (B,) users with (B,) items: y(u, i); returns (B,). Nothing is drawn from `generator`."""

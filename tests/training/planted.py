@@ -85,7 +85,7 @@ def config(model: Mapping[str, Any] = KTUP, **settings: Any) -> TrainingConfig:
         "recommendation": {"negatives": 16},
         "completion": {"batch_size": 32, "negatives": 16},
         "optimiser": {"learning_rate": 0.05},
-        "validation": {"top_n": 3, "metric": "f1" if "tup" in model["name"] else "hits"},
+        "validation": {"top_n": 3, "metric": "hits" if model["name"].startswith("trans") else "f1"},
     }
     return parse_config({**values, "model": dict(model), **settings}, "test")
 
@@ -105,9 +105,14 @@ class Quiet:
 
 
 def run(
-    settings: TrainingConfig, data: IndexedDataset, folder: Path, observer: Any = None, resume: bool = False
+    settings: TrainingConfig,
+    data: IndexedDataset,
+    folder: Path,
+    observer: Any = None,
+    resume: bool = False,
+    warm_starts: Sequence[Path] = (),
 ) -> TrainingResult:
-    return train(settings, data, folder, CPU, observer or Quiet(), resume)
+    return train(settings, data, folder, CPU, observer or Quiet(), resume, warm_starts)
 
 
 def rows(*values: tuple[int, ...]) -> NDArray[np.int64]:

@@ -46,6 +46,7 @@ def test_the_presets_of_the_handbook_are_there() -> None:
         ({"recommendation": {"loss": "margin"}}, "recommendation.loss: "),
         ({"recommendation": {"negatives": 0}}, "recommendation.negatives: "),
         ({"recommendation": {"sharpness": -1}}, "recommendation.sharpness: "),
+        ({"recommendation": {"regulariser_weight": -0.1}}, "recommendation.regulariser_weight: "),
         ({"completion": {"loss": "bpr"}}, "completion.loss: "),
         ({"completion": {"margin": 0}}, "completion.margin: "),
         ({"completion": {"batch_size": 0}}, "completion.batch_size: "),

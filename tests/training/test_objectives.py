@@ -70,6 +70,36 @@ def test_softmax_of_facts_is_the_mean_of_both_sides() -> None:
     assert loss.item() == pytest.approx(one_side.item(), abs=1e-5)
 
 
+class Tied(Fixed):
+    """Scores as before; its regulariser is the sum of the item rows that it is given."""
+
+    def regulariser(self, items: Tensor) -> Tensor:
+        return items.double().sum()
+
+
+@pytest.mark.parametrize(
+    ("settings", "expected"),
+    [
+        # As above, with the positive 0 and the only negative 1: a sum of 1, weighted
+        ({"loss": "bpr"}, 0.313262 + 1.0),
+        ({"loss": "bpr", "regulariser_weight": 0.5}, 0.313262 + 0.5),
+        ({"loss": "bpr", "regulariser_weight": 0.0}, 0.313262),
+    ],
+)
+def test_a_regulariser_of_the_model_joins_the_loss_by_its_weight(settings: dict[str, Any], expected: float) -> None:
+    loss = recommendation(**settings).loss(Tied(), ONE_PAIR, Generator().manual_seed(0))
+    assert loss.item() == pytest.approx(expected, abs=1e-6)
+
+
+def test_a_regulariser_of_the_model_sees_positives_and_negatives_of_the_softmax() -> None:
+    draws = torch.randint(2, (64,), generator=Generator().manual_seed(7)).sum().item()
+    plain, tied = (
+        recommendation(negatives=64).loss(model, ONE_PAIR, Generator().manual_seed(7)).item()
+        for model in (Fixed(), Tied())
+    )
+    assert tied - plain == pytest.approx(draws, abs=1e-4)
+
+
 def test_lambda_weighs_recommendation_and_the_rest_weighs_the_graph() -> None:
     assert joined(torch.tensor(2.0), torch.tensor(10.0), 0.75).item() == pytest.approx(0.75 * 2 + 0.25 * 10)
 

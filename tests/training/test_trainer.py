@@ -18,8 +18,15 @@ from training.evaluation.recommendation import evaluate_recommendation, most_pop
 from training.trainer import TrainingResult
 
 TUP = {"name": "tup", "embedding_size": 12, "n_preferences": 3, "norm": "l2"}
+JOINT_BASELINES = ("cfkg", "cke", "cofm-share", "cofm-reg")
+NORMS = ("l1", "l2")
+BASELINES = [
+    *({"name": name, "embedding_size": 12} for name in ("fm", "bprmf")),
+    *({"name": name, "embedding_size": 12, "norm": norm} for name in JOINT_BASELINES for norm in NORMS),
+]
 EVERY_MODEL = [
-    *({"name": name, "embedding_size": 8, "norm": norm} for name in ("transe", "transh") for norm in ("l1", "l2")),
+    *({"name": name, "embedding_size": 8, "norm": norm} for name in ("transe", "transh", "transr") for norm in NORMS),
+    *BASELINES,
     *({**TUP, "norm": norm, "strategy": strategy} for norm in ("l1", "l2") for strategy in ("soft", "hard")),
     *({**KTUP, "norm": norm, "strategy": strategy} for norm in ("l1", "l2") for strategy in ("soft", "hard")),
 ]
@@ -44,11 +51,11 @@ def _name(model: dict[str, Any]) -> str:
 def test_every_model_lowers_its_losses(
     model: dict[str, Any], losses: dict[str, Any], world: IndexedDataset, folder: Path
 ) -> None:
-    validation = {"every": 3, "metric": "f1" if "tup" in model["name"] else "hits"}
+    validation = {"every": 3, "metric": "hits" if model["name"].startswith("trans") else "f1"}
     result = planted.run(planted.config(model, epochs=3, validation=validation, **losses), world, folder)
     first, last = result.history[0], result.history[-1]
     lowered = [last[name] < first[name] for name in first if name.endswith("_loss")]
-    assert lowered == [True] * (2 if model["name"] == "ktup" else 1)
+    assert lowered == [True] * (2 if model["name"] in ("ktup", *JOINT_BASELINES) else 1)
     assert load_checkpoint(result.checkpoint).model_name == model["name"]
 
 
@@ -56,6 +63,15 @@ def test_a_trained_model_beats_most_popular_by_far(world: IndexedDataset, traine
     model = load_checkpoint(trained.checkpoint).model
     learned = evaluate_recommendation(model, world, "test", STRICT, 3, CPU).means()["f1"]
     assert learned > 3 * most_popular(world, "test", STRICT, 3).means()["f1"]
+
+
+@pytest.mark.parametrize("model", BASELINES, ids=_name)
+def test_every_baseline_that_recommends_beats_most_popular_by_far(
+    model: dict[str, Any], world: IndexedDataset, folder: Path
+) -> None:
+    trained = load_checkpoint(planted.run(planted.config(model, epochs=8), world, folder).checkpoint).model
+    learned = evaluate_recommendation(trained, world, "test", STRICT, 3, CPU).means()["f1"]
+    assert learned > 2 * most_popular(world, "test", STRICT, 3).means()["f1"]
 
 
 def test_the_planted_genre_of_a_film_is_found_from_its_director(trained: TrainingResult) -> None:

@@ -27,10 +27,10 @@ def recommend(users: int, strategy: str, norm: str) -> None:
     assert lists.shape == (users, 10)
 
 
-def complete(triples: int, norm: str) -> None:
+def complete(triples: int, norm: str, name: str = "transh") -> None:
     sizes = Sizes(0, 0, ITEMS, PREFERENCES, torch.empty(0, dtype=torch.int64))
-    config = config_from("transh", {"embedding_size": SIZE, "norm": norm})
-    model = build("transh", config, sizes, torch.Generator().manual_seed(0))
+    config = config_from(name, {"embedding_size": SIZE, "norm": norm})
+    model = build(name, config, sizes, torch.Generator().manual_seed(0))
     known = np.random.default_rng(0).integers([ITEMS, PREFERENCES, ITEMS], size=(100_000, 3))
     result = evaluate_completion(model, known[:triples], known, "cpu")
     assert len(result.head_ranks) == triples

@@ -24,7 +24,7 @@ def peak_gib(*task: str) -> float:
     return float(ended.stdout)
 
 
-@pytest.mark.parametrize("task", ["recommend 300 soft l2", "complete 300 l2"])
+@pytest.mark.parametrize("task", ["recommend 300 soft l2", "complete 300 l2", "complete 300 l2 transr"])
 def test_ranking_a_large_catalogue_stays_under_one_gibibyte(task: str) -> None:
     assert 0.1 < peak_gib(*task.split()) < BOUND_GIB
 
