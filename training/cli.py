@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from models.checkpoint import CheckpointError, load_checkpoint
+from models.checkpoint import CheckpointError, load_checkpoint, read_manifest
 from training.cli_convert import convert
 from training.config import ConfigError, load_config, preset_names
 from training.data.dataset import Dataset
@@ -25,6 +25,7 @@ from training.progress import RichObserver
 from training.release import ReleaseError, make_release, measure_on_test, summary_rows
 from training.run_state import ResumeError
 from training.trainer import NotFinite, train
+from training.warm_start import WarmStartError
 
 app = typer.Typer(
     no_args_is_help=True, pretty_exceptions_enable=False, help="Raw files → data set → checkpoint → release."
@@ -33,7 +34,10 @@ app.command("convert")(convert)
 errors = Console(stderr=True)
 out = Console()
 
-EXPECTED = (ConfigError, DatasetError, CheckpointError, ReleaseError, ResumeError, NotFinite, FloatingPointError)
+EXPECTED = (
+    *(ConfigError, DatasetError, CheckpointError, ReleaseError, ResumeError, WarmStartError),
+    *(NotFinite, FloatingPointError),
+)
 DeviceName = Literal["auto", "cpu", "cuda"]
 DataOption = Annotated[Path, typer.Option("--data", help="A data set directory, as `convert` writes it.")]
 DeviceOption = Annotated[DeviceName, typer.Option(help="auto takes CUDA where there is one.")]
@@ -95,6 +99,12 @@ def train_command(
     settings: Annotated[
         list[str] | None, typer.Option("--set", help="Change a setting: --set epochs=3 --set model.norm=l1.")
     ] = None,
+    warm_starts: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--warm-start", help="A checkpoint to begin from; may be repeated, as in ktup from tup and transh."
+        ),
+    ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --out after a stop or kill.")] = False,
 ) -> None:
     """Train a model; the best epoch on validation becomes OUT/checkpoint."""
@@ -102,8 +112,10 @@ def train_command(
         config = load_config(preset, parse_overrides(settings or []))
         _set_threads(threads)
         dataset = IndexedDataset.of(Dataset.load(data))
+        for path in warm_starts or []:
+            _note_other_data(path, dataset)
         with RichObserver(config.epochs) as observer:
-            result = train(config, dataset, run, choose_device(device), observer, resume)
+            result = train(config, dataset, run, choose_device(device), observer, resume, warm_starts or [])
     _say(f"best epoch {result.best_epoch} of {len(result.history)}: {result.checkpoint}")
 
 
@@ -146,6 +158,15 @@ def release_command(
         _set_threads(threads)
         path = make_release(checkpoint, IndexedDataset.of(Dataset.load(data)), releases, release_id, status.update)
     _say(f"release {path.name}")
+
+
+def _note_other_data(checkpoint: Path, dataset: IndexedDataset) -> None:
+    """Ids may be the same where the rows are not; then what the checkpoint learnt from may stand in test here."""
+    if read_manifest(checkpoint).get("dataset", {}).get("content_hash") != dataset.content_hash:
+        note = (
+            f"note: {checkpoint} was trained on other rows; some of them may stand in valid or test of {dataset.name}"
+        )
+        errors.print(note, markup=False, highlight=False, soft_wrap=True)
 
 
 def _say(line: str) -> None:

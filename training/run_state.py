@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -52,9 +53,10 @@ def check_folder(run: Path, resume: bool) -> None:
         raise ResumeError(f"{run} holds a run already; add --resume to go on with it, or choose another folder")
 
 
-def fingerprint_of(config: TrainingConfig, dataset: IndexedDataset) -> str:
-    """Give a digest of every setting and of the data: what a resumed run must have in common with the stopped one."""
-    text = json.dumps([config.model_dump(mode="json"), dataset.content_hash], sort_keys=True)
+def fingerprint_of(config: TrainingConfig, dataset: IndexedDataset, warm_starts: Sequence[dict[str, Any]] = ()) -> str:
+    """Give a digest of settings, data and warm starts: what a resumed run must have in common with the stopped one."""
+    parts = [config.model_dump(mode="json"), dataset.content_hash, *warm_starts]
+    text = json.dumps(parts, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()
 
 
@@ -80,7 +82,7 @@ def load_state(run: Path, fingerprint: str, model: nn.Module, optimiser: Optimiz
     """Bring model, optimiser and generator back to the last complete epoch.
 
     Raises:
-        ResumeError: the state is cut, or of other settings, another data set or another kind of device.
+        ResumeError: the state is cut, or of other settings, data or warm starts, or of another kind of device.
     """
     path = run / STATE
     try:
@@ -91,7 +93,9 @@ def load_state(run: Path, fingerprint: str, model: nn.Module, optimiser: Optimiz
     except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
         raise ResumeError(f"{path} cannot be read: {error}; start again in an empty folder") from error
     if metadata["fingerprint"] != fingerprint:
-        raise ResumeError(f"{path} belongs to other settings or another data set; start again in an empty folder")
+        raise ResumeError(
+            f"{path} belongs to other settings or another data set or warm start; start again in an empty folder"
+        )
     if device != generator.device.type:  # the two draw other numbers, and their states do not fit each other
         raise ResumeError(f"{path} was made on {device}; go on with --device {device}")
     model.load_state_dict(_under("model.", tensors))

@@ -4,21 +4,20 @@ import json
 import math
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Generator, Tensor, nn
 
 from models.checkpoint import write_checkpoint
 from models.interface import Sizes
 from models.registry import build, config_from
 from training.config import ConfigError, TrainingConfig
-from training.data.batches import endless, n_batches, shuffled
+from training.data.batches import endless, n_batches, sample, shuffled
 from training.data.indexed import IndexedDataset
 from training.evaluation.completion import evaluate_completion
 from training.evaluation.protocol import PROTOCOLS, alignment_under
@@ -34,6 +33,7 @@ from training.run_state import (
     load_state,
     save_state,
 )
+from training.warm_start import warm_start
 
 LOSS_CHECK_ON_GPU = 50
 RANKING_METRICS = ("f1", "ndcg", "recall", "hit")
@@ -71,19 +71,21 @@ def train(
     device: torch.device,
     observer: Observer,
     resume: bool = False,
+    warm_starts: Sequence[Path] = (),
 ) -> TrainingResult:
     """Train to early stopping or the last epoch, and publish the best validated epoch as run/checkpoint.
 
     Same seed, same data, same device and same thread count give the same weights; a run that was killed and is
-    resumed gives them too (on the CPU).
+    resumed gives them too (on the CPU). `warm_starts` are checkpoints to begin from; a resumed run names them again.
 
     Raises:
         ConfigError: the model or the data have not what the settings ask for.
         ResumeError: the folder holds another run, or none where one was to be resumed.
         NotFinite: a loss, a parameter or a score is no finite number.
+        WarmStartError: a checkpoint cannot begin this run.
     """
     check_folder(run, resume)
-    trainer = _Trainer(config, dataset, run, device, observer)
+    trainer = _Trainer(config, dataset, run, device, observer, warm_starts)
     if resume:
         trainer.resume()
     run.mkdir(parents=True, exist_ok=True)
@@ -92,11 +94,19 @@ def train(
 
 class _Trainer:
     def __init__(
-        self, config: TrainingConfig, dataset: IndexedDataset, run: Path, device: torch.device, observer: Observer
+        self,
+        config: TrainingConfig,
+        dataset: IndexedDataset,
+        run: Path,
+        device: torch.device,
+        observer: Observer,
+        warm_starts: Sequence[Path],
     ) -> None:
         self.config, self.dataset, self.run, self.device, self.observer = config, dataset, run, device, observer
         self.protocol = PROTOCOLS[config.protocol]
-        self.model = new_model(config, dataset).to(device)
+        self.model = new_model(config, dataset)
+        self.warm_starts = warm_start(self.model, config, self.dataset.vocabularies, warm_starts)
+        self.model.to(device)
         self.generator = Generator(device).manual_seed(config.seed)
         self.progress = Progress()
         avoid = self.protocol.negatives_avoid
@@ -106,8 +116,8 @@ class _Trainer:
         self.optimiser = torch.optim.Adam(
             self.model.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay, fused=True
         )
-        self.fingerprint = fingerprint_of(config, dataset)
-        self.valid_triples = _sample(dataset.triples["valid"], config.validation.triples, config.seed)
+        self.fingerprint = fingerprint_of(config, dataset, self.warm_starts)
+        self.valid_triples = sample(dataset.triples["valid"], config.validation.triples, config.seed)
         self._check_metric()
 
     def _count_steps(self) -> int:
@@ -194,9 +204,8 @@ class _Trainer:
         return torch.stack([zero if x is None else x.detach() for x in (recommendation, completion)])
 
     def _set_learning_rate(self) -> None:
-        settings = self.config.optimiser
-        rate = settings.learning_rate
-        if settings.schedule == "cosine":
+        rate = self.config.optimiser.learning_rate
+        if self.config.optimiser.schedule == "cosine":
             done = self.progress.step / (self.steps_per_epoch * self.config.epochs)
             rate *= 0.5 * (1 + math.cos(math.pi * done))
         for group in self.optimiser.param_groups:
@@ -245,7 +254,7 @@ class _Trainer:
             progress.best_value, progress.best_epoch, progress.validations_without_best = value, progress.epoch, 0
             target = self._best_path()
             shutil.rmtree(target, ignore_errors=True)
-            write_checkpoint(target, self.config.model_name, self.model, self._vocabularies(), self._manifest())
+            write_checkpoint(target, self.config.model_name, self.model, self.dataset.vocabularies, self._manifest())
         else:
             progress.validations_without_best += 1
 
@@ -260,14 +269,11 @@ class _Trainer:
     def _out_of_patience(self) -> bool:
         return self.progress.validations_without_best >= self.config.validation.patience
 
-    def _vocabularies(self) -> dict[str, Any]:
-        d = self.dataset
-        return {"users": d.users, "items": d.items, "entities": d.entities, "relations": d.relations}
-
     def _manifest(self) -> dict[str, Any]:
         return {
             "dataset": {"name": self.dataset.name, "content_hash": self.dataset.content_hash},
             "training": self.config.model_dump(mode="json"),
+            "warm_starts": self.warm_starts,
             "epoch": self.progress.epoch,
             "selected_on": f"valid {self.config.validation.metric}" if self._has_validation() else "last epoch",
         }
@@ -292,9 +298,3 @@ def new_model(config: TrainingConfig, dataset: IndexedDataset) -> nn.Module:
     except ValueError as error:
         raise ConfigError(str(error)) from None
     return build(config.model_name, settings, sizes, Generator().manual_seed(config.seed))
-
-
-def _sample(triples: NDArray[np.int64], count: int, seed: int) -> NDArray[np.int64]:
-    if len(triples) <= count:
-        return triples
-    return triples[np.sort(np.random.default_rng(seed).choice(len(triples), count, replace=False))]

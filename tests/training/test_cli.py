@@ -121,6 +121,29 @@ def test_settings_on_the_command_line_win_and_are_kept(place: Workplace, tmp_pat
     assert (kept["training"]["epochs"], kept["training"]["optimiser"]["clip_norm"]) == (1, 5.0)
 
 
+BPRMF = ["--set", 'model={"name": "bprmf", "embedding_size": 8}', "--set", "epochs=1"]
+TUP = ["--set", 'model={"name": "tup-soft", "embedding_size": 8}', "--set", "epochs=1"]
+
+
+def test_a_run_begins_from_a_checkpoint_that_is_named(place: Workplace, tmp_path: Path) -> None:
+    assert call(*place.training(tmp_path / "bprmf", *BPRMF))[0] == 0
+    basis = tmp_path / "bprmf" / "checkpoint"
+    code, _, err = call(*place.training(tmp_path / "tup", *TUP, "--warm-start", basis))
+    assert (code, "note:" in err) == (0, False)
+    kept = json.loads((tmp_path / "tup" / "checkpoint" / "manifest.json").read_text())
+    assert [record["model"]["name"] for record in kept["warm_starts"]] == ["bprmf"]
+    assert str(tmp_path) not in json.dumps(kept)
+
+
+def test_a_warm_start_of_other_rows_with_the_same_ids_is_noted(place: Workplace, tmp_path: Path) -> None:
+    planted.dataset({"interactions": planted.without("interactions", "test")}).save(tmp_path / "other")
+    assert call(*place.training(tmp_path / "bprmf", *BPRMF, "--data", tmp_path / "other"))[0] == 0
+    basis = tmp_path / "bprmf" / "checkpoint"
+    code, _, err = call(*place.training(tmp_path / "tup", *TUP, "--warm-start", basis))
+    assert code == 0
+    assert f"note: {basis} was trained on other rows; some of them may stand in valid or test of [bold]films" in err
+
+
 def test_resume_without_a_run_is_one_line(place: Workplace, tmp_path: Path) -> None:
     code, out, err = call(*place.training(tmp_path / "none", "--resume"))
     assert (code, out) == (2, "")
@@ -157,6 +180,11 @@ Arguments = Callable[[Workplace, Path], Sequence[object]]
         (lambda p, t: p.training(t / "x", "--set", "seed=NaN"), "settings.toml: seed: "),
         (lambda p, t: p.training(t / "x", "--set", "model.depth=3"), "model.depth: ktup has no such setting"),
         (lambda p, t: p.training(t / "x", "--set", "model.name=bert"), "model.name: 'bert' is none of"),
+        (
+            lambda p, t: p.training(t / "x", "--warm-start", p.checkpoint),
+            "checkpoint: ktup cannot begin from ktup; it begins from TUP and TransH",
+        ),
+        (lambda p, t: p.training(t / "x", "--warm-start", t / "nowhere"), "nowhere: manifest.json is missing"),
         (lambda p, t: p.training(t / "x", "--preset", "nothing"), "'nothing' is neither a preset"),
         (lambda p, t: p.training(t / "x", "--data", t / "nowhere"), "nowhere is not a usable data set"),
         (

@@ -2,7 +2,9 @@
 
 from collections.abc import Iterator
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Generator, Tensor
 
 
@@ -22,3 +24,10 @@ def endless(rows: Tensor, batch_size: int, generator: Generator) -> Iterator[Ten
     """Pass through the rows again and again."""
     while True:
         yield from shuffled(rows, batch_size, generator)
+
+
+def sample(rows: NDArray[np.int64], count: int, seed: int) -> NDArray[np.int64]:
+    """Draw at most `count` of the (n, k) rows without replacement, by the seed alone; they stay in their order."""
+    if len(rows) <= count:
+        return rows
+    return rows[np.sort(np.random.default_rng(seed).choice(len(rows), count, replace=False))]

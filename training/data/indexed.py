@@ -52,6 +52,11 @@ class IndexedDataset:
             alignment=_alignment(dataset.links, items, entities),
         )
 
+    @property
+    def vocabularies(self) -> dict[str, Vocabulary]:
+        """The four vocabularies by the names that a checkpoint uses."""
+        return {"users": self.users, "items": self.items, "entities": self.entities, "relations": self.relations}
+
 
 def _rows(ids: pl.Series, vocabulary: pl.Series) -> NDArray[np.int64]:
     """Give the place of each id in `vocabulary` as (n,) int64; `Dataset` made sure that each has one."""
