@@ -100,31 +100,25 @@ class MappedFacts:
     def triple_distances(self, heads: Tensor, relations: Tensor, tails: Tensor) -> Tensor:
         """Measure f literally for (B,) triples; returns (B,)."""
         h, r, t = rows_of(self.entities, heads), rows_of(self.relations, relations), rows_of(self.entities, tails)
-
-        def measure(m: Tensor, rows: Tensor) -> Tensor:
-            return length(h[rows] @ m.T + r[rows] - t[rows] @ m.T, self.norm)
-
-        return self._by_relation(relations, measure)
+        return self._by_relation(relations, lambda m, h, r, t: length(h @ m.T + r - t @ m.T, self.norm), h, r, t)
 
     def tail_distances(self, heads: Tensor, relations: Tensor, candidates: Tensor | None) -> Tensor:
         """Measure f for every entity, or the (n,) candidates, as tails of (B,) queries; returns (B, n)."""
-        h, r = rows_of(self.entities, heads), rows_of(self.relations, relations)
-        points = _pick(self.entities, candidates)
-
-        def measure(m: Tensor, rows: Tensor) -> Tensor:
-            return distances(h[rows] @ m.T + r[rows], points @ m.T, self.norm)
-
-        return self._by_relation(relations, measure)
+        h, r, points = (
+            rows_of(self.entities, heads),
+            rows_of(self.relations, relations),
+            _pick(self.entities, candidates),
+        )
+        return self._by_relation(relations, lambda m, h, r: distances(h @ m.T + r, points @ m.T, self.norm), h, r)
 
     def head_distances(self, relations: Tensor, tails: Tensor, candidates: Tensor | None) -> Tensor:
         """Measure f for every entity, or the (n,) candidates, as heads of (B,) queries; returns (B, n)."""
-        t, r = rows_of(self.entities, tails), rows_of(self.relations, relations)
-        points = _pick(self.entities, candidates)
-
-        def measure(m: Tensor, rows: Tensor) -> Tensor:
-            return distances(t[rows] @ m.T - r[rows], points @ m.T, self.norm)
-
-        return self._by_relation(relations, measure)
+        t, r, points = (
+            rows_of(self.entities, tails),
+            rows_of(self.relations, relations),
+            _pick(self.entities, candidates),
+        )
+        return self._by_relation(relations, lambda m, t, r: distances(t @ m.T - r, points @ m.T, self.norm), t, r)
 
     def relation_distances(self, heads: Tensor, tails: Tensor) -> Tensor:
         """Measure f for every relation between (B,) pairs; returns (B, n_relations)."""
@@ -132,12 +126,16 @@ class MappedFacts:
         columns = [length(h @ m.T + r - t @ m.T, self.norm) for m, r in zip(self.matrices, self.relations, strict=True)]
         return torch.stack(columns, dim=1)
 
-    def _by_relation(self, relations: Tensor, measure: Callable[[Tensor, Tensor], Tensor]) -> Tensor:
-        """Call `measure(M_r, positions)` for each relation of the (B,) batch; its rows, in the batch's order."""
-        matrices, order = self.matrices.unbind(0), relations.argsort(stable=True)
+    def _by_relation(self, relations: Tensor, measure: Callable[..., Tensor], *vectors: Tensor) -> Tensor:
+        """Call `measure(M_r, *rows of (B, d) vectors)` for each relation of the batch; gives its rows in their order.
+
+        The vectors are sorted by relation once: one gather each, not one for each relation, forward and backward.
+        """
+        order, matrices = relations.argsort(stable=True), self.matrices.unbind(0)
         present, counts = torch.unique(relations, return_counts=True)  # ascending, as in `order`
-        groups = zip(present.tolist(), torch.split(order, counts.tolist()), strict=True)
-        return torch.cat([measure(matrices[relation], rows) for relation, rows in groups])[order.argsort()]
+        pieces = [torch.split(v.index_select(0, order), counts.tolist()) for v in vectors]
+        measured = [measure(matrices[k], *rows) for k, *rows in zip(present.tolist(), *pieces, strict=True)]
+        return torch.cat(measured).index_select(0, order.argsort())
 
 
 def _pick(entities: Tensor, candidates: Tensor | None) -> Tensor:

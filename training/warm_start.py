@@ -79,7 +79,8 @@ def warm_start(
     Nothing is changed unless all of it fits. Rows longer than the model allows are shortened (`constrain_`).
 
     Returns:
-        What a manifest keeps of each checkpoint: model, hash of the weights, epoch and data, but no path.
+        What a manifest keeps of each checkpoint: model, hash of the weights, epoch, data, and the same of those that it
+        began from itself; no path.
 
     Raises:
         WarmStartError: a checkpoint is none for this model, or differs in protocol, embedding size, ids or number of
@@ -103,7 +104,7 @@ def warm_start(
 
 def _record(source: _Source) -> dict[str, Any]:
     manifest = source.checkpoint.manifest
-    kept = {name: manifest.get(name) for name in ("model", "epoch", "dataset")}
+    kept = {name: manifest.get(name) for name in ("model", "epoch", "dataset", "warm_starts")}
     return {**kept, "weights": file_hash(source.directory / WEIGHTS)}
 
 

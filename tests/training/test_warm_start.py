@@ -227,6 +227,16 @@ def test_a_run_that_begins_from_a_checkpoint_is_ahead_and_its_manifest_says_so(
     assert load_checkpoint(cold.checkpoint).manifest["warm_starts"] == []
 
 
+def test_a_manifest_goes_back_to_the_first_of_a_chain(
+    world: IndexedDataset, basis: dict[int, TrainingResult], tmp_path: Path
+) -> None:
+    tup = planted.config({**TUP, "n_preferences": 2}, epochs=1)
+    middle = planted.run(tup, world, tmp_path / "tup", warm_starts=[basis[0].checkpoint])
+    last = planted.run(planted.config(epochs=1), world, tmp_path / "ktup", warm_starts=[middle.checkpoint])
+    (record,) = load_checkpoint(last.checkpoint).manifest["warm_starts"]
+    assert [record["model"]["name"], record["warm_starts"][0]["model"]["name"]] == ["tup", "bprmf"]
+
+
 class _Stop(planted.Quiet):
     def epoch(self, record: dict[str, Any]) -> None:
         raise KeyboardInterrupt
