@@ -88,8 +88,8 @@ class HyperplaneFacts:
 class MappedFacts:
     """TransR over tables of entities (n_entities, d), relations (n_relations, d), matrices (n_relations, d, d).
 
-    A batch is taken relation by relation, so that a matrix is read once for all of its rows: memory never holds a
-    d x d matrix for each row, and of entities mapped for all relations only one relation's at a time.
+    A batch is taken relation by relation: no d x d matrix is copied for each row, and entities are mapped for one
+    relation at a time (training keeps what backward needs: the few shared candidates, once for each relation).
     """
 
     entities: Tensor
@@ -104,20 +104,14 @@ class MappedFacts:
 
     def tail_distances(self, heads: Tensor, relations: Tensor, candidates: Tensor | None) -> Tensor:
         """Measure f for every entity, or the (n,) candidates, as tails of (B,) queries; returns (B, n)."""
-        h, r, points = (
-            rows_of(self.entities, heads),
-            rows_of(self.relations, relations),
-            _pick(self.entities, candidates),
-        )
+        h, r = rows_of(self.entities, heads), rows_of(self.relations, relations)
+        points = _pick(self.entities, candidates)
         return self._by_relation(relations, lambda m, h, r: distances(h @ m.T + r, points @ m.T, self.norm), h, r)
 
     def head_distances(self, relations: Tensor, tails: Tensor, candidates: Tensor | None) -> Tensor:
         """Measure f for every entity, or the (n,) candidates, as heads of (B,) queries; returns (B, n)."""
-        t, r, points = (
-            rows_of(self.entities, tails),
-            rows_of(self.relations, relations),
-            _pick(self.entities, candidates),
-        )
+        t, r = rows_of(self.entities, tails), rows_of(self.relations, relations)
+        points = _pick(self.entities, candidates)
         return self._by_relation(relations, lambda m, t, r: distances(t @ m.T - r, points @ m.T, self.norm), t, r)
 
     def relation_distances(self, heads: Tensor, tails: Tensor) -> Tensor:
