@@ -8,6 +8,7 @@
 Numbers: Cao et al., WWW 2019. TUP and KTUP share these lines; they differ in what u, i, p and w are made of.
 """
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import Literal
 
@@ -96,3 +97,41 @@ class PreferenceSpace:
 def _mixed(weights: Tensor, of_users: Tensor, of_items: Tensor) -> Tensor:
     """Give sum_k a_k (x_k(u) - x_k(i)) for (B, n, P) weights, without a (B, n, P) difference."""
     return torch.einsum("bnp,bp->bn", weights, of_users) - torch.einsum("bnp,np->bn", weights, of_items)
+
+
+class PreferenceScoring(ABC):
+    """The calls of a `PreferenceModel` for a model that has a `space` and vectors for users and items."""
+
+    @property
+    @abstractmethod
+    def space(self) -> PreferenceSpace:
+        """Induction and translation over this model's preferences."""
+
+    @abstractmethod
+    def user_vectors(self, rows: Tensor) -> Tensor:
+        """Give the vectors of (B,) users; returns (B, d)."""
+
+    @abstractmethod
+    def item_vectors(self, rows: Tensor | None = None) -> Tensor:
+        """Give the vectors of (B,) items, or of all; returns (B, d)."""
+
+    def score_pairs(self, users: Tensor, items: Tensor, *, generator: Generator | None = None) -> Tensor:
+        """Score (B,) users with (B,) items by eqs. (8)-(14) as they stand; returns (B,)."""
+        space, u, i = self.space, self.user_vectors(users), self.item_vectors(items)
+        return -space.pair_distances(u, i, space.induce(space.logits(u, i), generator))
+
+    def score_items(
+        self, users: Tensor, candidates: Tensor | None = None, *, generator: Generator | None = None
+    ) -> Tensor:
+        """Score every item, or the (n,) candidates, for (B,) users; returns (B, n). Memory is at most B x n x P."""
+        return -self.space.grid_distances(self.user_vectors(users), self.item_vectors(candidates), generator)
+
+    def preference_weights(self, users: Tensor, items: Tensor, *, masked: Tensor | None = None) -> Tensor:
+        """Give the (B, P) weights that the scorer uses; `masked` (B, P) preferences may not be induced."""
+        space = self.space
+        logits = space.logits(self.user_vectors(users), self.item_vectors(items))
+        return space.induce(logits if masked is None else logits.masked_fill(masked, float("-inf")))
+
+    def score_with_weights(self, users: Tensor, items: Tensor, weights: Tensor) -> Tensor:
+        """Score (B,) pairs with given (B, P) weights; with the model's own weights this is `score_pairs`."""
+        return -self.space.pair_distances(self.user_vectors(users), self.item_vectors(items), weights)

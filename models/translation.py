@@ -8,8 +8,10 @@ Sources: Bordes et al., NIPS 2013; Wang et al., AAAI 2014; Lin et al., AAAI 2015
 Each class measures f five ways; `candidates` None means every entity.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol
 
 import torch
 from torch import Tensor
@@ -134,3 +136,48 @@ class MappedFacts:
 
 def _pick(entities: Tensor, candidates: Tensor | None) -> Tensor:
     return entities if candidates is None else rows_of(entities, candidates)
+
+
+class Facts(Protocol):
+    """An equation of facts over tables: `FactSpace`, `PlainFacts` or `MappedFacts`."""
+
+    def triple_distances(self, heads: Tensor, relations: Tensor, tails: Tensor) -> Tensor:
+        """Measure (B,) triples literally; returns (B,)."""
+        ...
+
+    def tail_distances(self, heads: Tensor, relations: Tensor, candidates: Tensor | None) -> Tensor:
+        """Measure every entity, or the (n,) candidates, as tails of (B,) queries; returns (B, n)."""
+        ...
+
+    def head_distances(self, relations: Tensor, tails: Tensor, candidates: Tensor | None) -> Tensor:
+        """Measure every entity, or the (n,) candidates, as heads of (B,) queries; returns (B, n)."""
+        ...
+
+    def relation_distances(self, heads: Tensor, tails: Tensor) -> Tensor:
+        """Measure every relation between (B,) pairs; returns (B, n_relations)."""
+        ...
+
+
+class FactScoring(ABC):
+    """The calls of a `TripleScorer` for a model that has `facts`: the one place where their distances are negated."""
+
+    @property
+    @abstractmethod
+    def facts(self) -> Facts:
+        """The equation over this model's tables."""
+
+    def score_triples(self, heads: Tensor, relations: Tensor, tails: Tensor) -> Tensor:
+        """Score (B,) triples: -f(h, r, t); returns (B,)."""
+        return -self.facts.triple_distances(heads, relations, tails)
+
+    def score_tails(self, heads: Tensor, relations: Tensor, candidates: Tensor | None = None) -> Tensor:
+        """Score entities as tails of (B,) queries: all of them, or the (n,) candidates; returns (B, n)."""
+        return -self.facts.tail_distances(heads, relations, candidates)
+
+    def score_heads(self, relations: Tensor, tails: Tensor, candidates: Tensor | None = None) -> Tensor:
+        """Score entities as heads of (B,) queries: all of them, or the (n,) candidates; returns (B, n)."""
+        return -self.facts.head_distances(relations, tails, candidates)
+
+    def score_relations(self, heads: Tensor, tails: Tensor) -> Tensor:
+        """Score every relation of the facts between (B,) pairs; returns (B, n_relations)."""
+        return -self.facts.relation_distances(heads, tails)

@@ -7,11 +7,11 @@ Source: Bordes et al., NIPS 2013; eq. (1) of Cao et al., WWW 2019. Scores are -f
 
 from dataclasses import dataclass
 
-from torch import Generator, Tensor, nn
+from torch import Generator, nn
 
 from models.geometry import Norm, keep_in_unit_ball_, unit_rows
 from models.interface import Sizes
-from models.translation import PlainFacts
+from models.translation import FactScoring, PlainFacts
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class TransEConfig:
     norm: Norm = "l1"
 
 
-class TransE(nn.Module):
+class TransE(FactScoring, nn.Module):
     """Entities (n_entities, d) and relations (n_relations, d)."""
 
     def __init__(self, config: TransEConfig, sizes: Sizes, generator: Generator) -> None:
@@ -36,22 +36,6 @@ class TransE(nn.Module):
     def facts(self) -> PlainFacts:
         """The equation over this model's tables."""
         return PlainFacts(self.entities, self.relations, self.config.norm)
-
-    def score_triples(self, heads: Tensor, relations: Tensor, tails: Tensor) -> Tensor:
-        """Score (B,) triples: -f(h, r, t); returns (B,)."""
-        return -self.facts.triple_distances(heads, relations, tails)
-
-    def score_tails(self, heads: Tensor, relations: Tensor, candidates: Tensor | None = None) -> Tensor:
-        """Score entities as tails of (B,) queries: all of them, or the (n,) candidates; returns (B, n)."""
-        return -self.facts.tail_distances(heads, relations, candidates)
-
-    def score_heads(self, relations: Tensor, tails: Tensor, candidates: Tensor | None = None) -> Tensor:
-        """Score entities as heads of (B,) queries: all of them, or the (n,) candidates; returns (B, n)."""
-        return -self.facts.head_distances(relations, tails, candidates)
-
-    def score_relations(self, heads: Tensor, tails: Tensor) -> Tensor:
-        """Score every relation between (B,) pairs; returns (B, n_relations)."""
-        return -self.facts.relation_distances(heads, tails)
 
     def constrain_(self) -> None:
         """Keep entities and relations inside the unit ball; to be called after each optimiser step."""

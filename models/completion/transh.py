@@ -7,11 +7,11 @@ Source: Wang et al., AAAI 2014; eqs. (2), (3) of Cao et al., WWW 2019. Scores ar
 
 from dataclasses import dataclass
 
-from torch import Generator, Tensor, nn
+from torch import Generator, nn
 
 from models.geometry import Norm, keep_in_unit_ball_, keep_on_unit_sphere_, unit_rows
 from models.interface import Sizes
-from models.translation import HyperplaneFacts
+from models.translation import FactScoring, HyperplaneFacts
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class TransHConfig:
     norm: Norm = "l1"
 
 
-class TransH(nn.Module):
+class TransH(FactScoring, nn.Module):
     """Entities (n_entities, d), relations and relation normals (n_relations, d)."""
 
     def __init__(self, config: TransHConfig, sizes: Sizes, generator: Generator) -> None:
@@ -37,22 +37,6 @@ class TransH(nn.Module):
     def facts(self) -> HyperplaneFacts:
         """The equation over this model's tables."""
         return HyperplaneFacts(self.entities, self.relations, self.relation_normals, self.config.norm)
-
-    def score_triples(self, heads: Tensor, relations: Tensor, tails: Tensor) -> Tensor:
-        """Score (B,) triples: -f(h, r, t); returns (B,)."""
-        return -self.facts.triple_distances(heads, relations, tails)
-
-    def score_tails(self, heads: Tensor, relations: Tensor, candidates: Tensor | None = None) -> Tensor:
-        """Score entities as tails of (B,) queries: all of them, or the (n,) candidates; returns (B, n)."""
-        return -self.facts.tail_distances(heads, relations, candidates)
-
-    def score_heads(self, relations: Tensor, tails: Tensor, candidates: Tensor | None = None) -> Tensor:
-        """Score entities as heads of (B,) queries: all of them, or the (n,) candidates; returns (B, n)."""
-        return -self.facts.head_distances(relations, tails, candidates)
-
-    def score_relations(self, heads: Tensor, tails: Tensor) -> Tensor:
-        """Score every relation between (B,) pairs; returns (B, n_relations)."""
-        return -self.facts.relation_distances(heads, tails)
 
     def constrain_(self) -> None:
         """Keep entities and relations inside the unit ball, normals at length 1; to be called after each step."""

@@ -9,11 +9,11 @@ With M_r = I it is TransE, which is why a trained TransE is a good start (traini
 from dataclasses import dataclass
 
 import torch
-from torch import Generator, Tensor, nn
+from torch import Generator, nn
 
 from models.geometry import Norm, keep_in_ball_, keep_in_unit_ball_, unit_rows
 from models.interface import Sizes
-from models.translation import MappedFacts
+from models.translation import FactScoring, MappedFacts
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class TransRConfig:
     norm: Norm = "l1"
 
 
-class TransR(nn.Module):
+class TransR(FactScoring, nn.Module):
     """Entities (n_entities, d), relations (n_relations, d) and relation matrices (n_relations, d, d)."""
 
     def __init__(self, config: TransRConfig, sizes: Sizes, generator: Generator) -> None:
@@ -40,22 +40,6 @@ class TransR(nn.Module):
     def facts(self) -> MappedFacts:
         """The equation over this model's tables."""
         return MappedFacts(self.entities, self.relations, self.relation_matrices, self.config.norm)
-
-    def score_triples(self, heads: Tensor, relations: Tensor, tails: Tensor) -> Tensor:
-        """Score (B,) triples: -f(h, r, t); returns (B,)."""
-        return -self.facts.triple_distances(heads, relations, tails)
-
-    def score_tails(self, heads: Tensor, relations: Tensor, candidates: Tensor | None = None) -> Tensor:
-        """Score entities as tails of (B,) queries: all of them, or the (n,) candidates; returns (B, n)."""
-        return -self.facts.tail_distances(heads, relations, candidates)
-
-    def score_heads(self, relations: Tensor, tails: Tensor, candidates: Tensor | None = None) -> Tensor:
-        """Score entities as heads of (B,) queries: all of them, or the (n,) candidates; returns (B, n)."""
-        return -self.facts.head_distances(relations, tails, candidates)
-
-    def score_relations(self, heads: Tensor, tails: Tensor) -> Tensor:
-        """Score every relation between (B,) pairs; returns (B, n_relations)."""
-        return -self.facts.relation_distances(heads, tails)
 
     def constrain_(self) -> None:
         """Keep entities and relations in the unit ball, matrices no longer (Frobenius) than the identity."""

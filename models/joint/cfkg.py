@@ -15,7 +15,7 @@ from torch import Generator, Tensor, nn
 
 from models.geometry import Norm, distances, keep_in_unit_ball_, length, rows_of, unit_rows
 from models.interface import Sizes
-from models.translation import PlainFacts
+from models.translation import FactScoring, PlainFacts
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class CFKGConfig:
     norm: Norm = "l1"
 
 
-class CFKG(nn.Module):
+class CFKG(FactScoring, nn.Module):
     """Tables u, i, e, r, the row `interact` (1, d), and the buffer `alignment` (n_items,): an entity's row or -1.
 
     Of `items` (n_items, d) only the rows of unaligned items are ever read.
@@ -69,22 +69,6 @@ class CFKG(nn.Module):
         """Score every item, or the (n,) candidates, for (B,) users; returns (B, n)."""
         target = rows_of(self.users, users) + self.interact
         return -distances(target, self.item_vectors(candidates), self.config.norm)
-
-    def score_triples(self, heads: Tensor, relations: Tensor, tails: Tensor) -> Tensor:
-        """Score (B,) triples: -f(h, r, t); returns (B,)."""
-        return -self.facts.triple_distances(heads, relations, tails)
-
-    def score_tails(self, heads: Tensor, relations: Tensor, candidates: Tensor | None = None) -> Tensor:
-        """Score entities as tails of (B,) queries: all of them, or the (n,) candidates; returns (B, n)."""
-        return -self.facts.tail_distances(heads, relations, candidates)
-
-    def score_heads(self, relations: Tensor, tails: Tensor, candidates: Tensor | None = None) -> Tensor:
-        """Score entities as heads of (B,) queries: all of them, or the (n,) candidates; returns (B, n)."""
-        return -self.facts.head_distances(relations, tails, candidates)
-
-    def score_relations(self, heads: Tensor, tails: Tensor) -> Tensor:
-        """Score every relation of the facts, so not "interact", between (B,) pairs; returns (B, n_relations)."""
-        return -self.facts.relation_distances(heads, tails)
 
     def constrain_(self) -> None:
         """Keep every vector inside the unit ball; to be called after each optimiser step."""

@@ -14,7 +14,7 @@ from torch import Generator, Tensor, nn
 
 from models.geometry import Norm, keep_in_ball_, keep_in_unit_ball_, rows_of, unit_rows
 from models.interface import Sizes
-from models.translation import MappedFacts
+from models.translation import FactScoring, MappedFacts
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class CKEConfig:
     bounded: bool = True
 
 
-class CKE(nn.Module):
+class CKE(FactScoring, nn.Module):
     """Tables u, i, e, r, the matrices M_r (n_relations, d, d), and the buffer `alignment` (n_items,): a row or -1."""
 
     alignment: Tensor
@@ -65,22 +65,6 @@ class CKE(nn.Module):
     ) -> Tensor:
         """Score every item, or the (n,) candidates, for (B,) users; returns (B, n)."""
         return rows_of(self.users, users) @ self.item_vectors(candidates).T
-
-    def score_triples(self, heads: Tensor, relations: Tensor, tails: Tensor) -> Tensor:
-        """Score (B,) triples: -f(h, r, t); returns (B,)."""
-        return -self.facts.triple_distances(heads, relations, tails)
-
-    def score_tails(self, heads: Tensor, relations: Tensor, candidates: Tensor | None = None) -> Tensor:
-        """Score entities as tails of (B,) queries: all of them, or the (n,) candidates; returns (B, n)."""
-        return -self.facts.tail_distances(heads, relations, candidates)
-
-    def score_heads(self, relations: Tensor, tails: Tensor, candidates: Tensor | None = None) -> Tensor:
-        """Score entities as heads of (B,) queries: all of them, or the (n,) candidates; returns (B, n)."""
-        return -self.facts.head_distances(relations, tails, candidates)
-
-    def score_relations(self, heads: Tensor, tails: Tensor) -> Tensor:
-        """Score every relation between (B,) pairs; returns (B, n_relations)."""
-        return -self.facts.relation_distances(heads, tails)
 
     def constrain_(self) -> None:
         """Keep e and r in the unit ball, u and i too where `bounded`, and M_r no longer than the identity."""

@@ -17,7 +17,7 @@ from torch import Generator, Tensor, nn
 
 from models.geometry import Norm, keep_in_unit_ball_, length, rows_of, unit_rows
 from models.interface import Sizes
-from models.translation import PlainFacts
+from models.translation import FactScoring, PlainFacts
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class CoFMConfig:
     bounded: bool = True
 
 
-class CoFM(nn.Module):
+class CoFM(FactScoring, nn.Module):
     """Tables u, i, e, r, the biases of FM, and the buffer `alignment` (n_items,): an entity's row or -1.
 
     With `tie = "share"` only the rows of unaligned items are ever read of `items` (n_items, d).
@@ -88,22 +88,6 @@ class CoFM(nn.Module):
         b_i = self.item_biases if candidates is None else rows_of(self.item_biases, candidates)
         biases = self.bias + rows_of(self.user_biases, users) + b_i.T
         return torch.addmm(biases, rows_of(self.users, users), self.item_vectors(candidates).T)
-
-    def score_triples(self, heads: Tensor, relations: Tensor, tails: Tensor) -> Tensor:
-        """Score (B,) triples: -f(h, r, t); returns (B,)."""
-        return -self.facts.triple_distances(heads, relations, tails)
-
-    def score_tails(self, heads: Tensor, relations: Tensor, candidates: Tensor | None = None) -> Tensor:
-        """Score entities as tails of (B,) queries: all of them, or the (n,) candidates; returns (B, n)."""
-        return -self.facts.tail_distances(heads, relations, candidates)
-
-    def score_heads(self, relations: Tensor, tails: Tensor, candidates: Tensor | None = None) -> Tensor:
-        """Score entities as heads of (B,) queries: all of them, or the (n,) candidates; returns (B, n)."""
-        return -self.facts.head_distances(relations, tails, candidates)
-
-    def score_relations(self, heads: Tensor, tails: Tensor) -> Tensor:
-        """Score every relation between (B,) pairs; returns (B, n_relations)."""
-        return -self.facts.relation_distances(heads, tails)
 
     def constrain_(self) -> None:
         """Keep e and r inside the unit ball, u and i too where `bounded`; to be called after each optimiser step."""

@@ -17,8 +17,8 @@ from torch import Generator, Tensor, nn
 
 from models.geometry import Norm, keep_in_unit_ball_, keep_on_unit_sphere_, rows_of, unit_rows
 from models.interface import Sizes
-from models.preferences import PreferenceSpace, Strategy
-from models.translation import HyperplaneFacts
+from models.preferences import PreferenceScoring, PreferenceSpace, Strategy
+from models.translation import FactScoring, HyperplaneFacts
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class KTUPConfig:
     combine: Literal["sum", "mean"] = "sum"
 
 
-class KTUP(nn.Module):
+class KTUP(PreferenceScoring, FactScoring, nn.Module):
     """Tables u, i, e, r, w_r, p, w_p, and the buffer `alignment` (n_items,): an entity's row or -1."""
 
     alignment: Tensor
@@ -77,43 +77,6 @@ class KTUP(nn.Module):
         aligned = (entity_rows >= 0).unsqueeze(-1)
         sums = self._scale * (items + rows_of(self.entities, entity_rows.clamp_min(0)))
         return torch.where(aligned, sums, items)
-
-    def score_pairs(self, users: Tensor, items: Tensor, *, generator: Generator | None = None) -> Tensor:
-        """Score (B,) users with (B,) items by the equations as they stand; returns (B,)."""
-        space, u, i = self.space, self.user_vectors(users), self.item_vectors(items)
-        return -space.pair_distances(u, i, space.induce(space.logits(u, i), generator))
-
-    def score_items(
-        self, users: Tensor, candidates: Tensor | None = None, *, generator: Generator | None = None
-    ) -> Tensor:
-        """Score every item, or the (n,) candidates, for (B,) users; returns (B, n). Memory is B x n x P."""
-        return -self.space.grid_distances(self.user_vectors(users), self.item_vectors(candidates), generator)
-
-    def preference_weights(self, users: Tensor, items: Tensor, *, masked: Tensor | None = None) -> Tensor:
-        """Give the (B, P) weights that the scorer uses; `masked` (B, P) preferences may not be induced."""
-        space = self.space
-        logits = space.logits(self.user_vectors(users), self.item_vectors(items))
-        return space.induce(logits if masked is None else logits.masked_fill(masked, float("-inf")))
-
-    def score_with_weights(self, users: Tensor, items: Tensor, weights: Tensor) -> Tensor:
-        """Score (B,) pairs with given (B, P) weights; returns (B,)."""
-        return -self.space.pair_distances(self.user_vectors(users), self.item_vectors(items), weights)
-
-    def score_triples(self, heads: Tensor, relations: Tensor, tails: Tensor) -> Tensor:
-        """Score (B,) triples: -f(h, r, t); returns (B,)."""
-        return -self.facts.triple_distances(heads, relations, tails)
-
-    def score_tails(self, heads: Tensor, relations: Tensor, candidates: Tensor | None = None) -> Tensor:
-        """Score entities as tails of (B,) queries: all of them, or the (n,) candidates; returns (B, n)."""
-        return -self.facts.tail_distances(heads, relations, candidates)
-
-    def score_heads(self, relations: Tensor, tails: Tensor, candidates: Tensor | None = None) -> Tensor:
-        """Score entities as heads of (B,) queries: all of them, or the (n,) candidates; returns (B, n)."""
-        return -self.facts.head_distances(relations, tails, candidates)
-
-    def score_relations(self, heads: Tensor, tails: Tensor) -> Tensor:
-        """Score every relation between (B,) pairs; returns (B, n_relations)."""
-        return -self.facts.relation_distances(heads, tails)
 
     def constrain_(self) -> None:
         """Keep vectors inside the unit ball and normals at length 1; to be called after each optimiser step."""

@@ -14,7 +14,7 @@ from torch import Generator, Tensor, nn
 
 from models.geometry import Norm, keep_in_unit_ball_, keep_on_unit_sphere_, rows_of, unit_rows
 from models.interface import Sizes
-from models.preferences import PreferenceSpace, Strategy
+from models.preferences import PreferenceScoring, PreferenceSpace, Strategy
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class TUPConfig:
     temperature: float = 1.0
 
 
-class TUP(nn.Module):
+class TUP(PreferenceScoring, nn.Module):
     """Users (n_users, d), items (n_items, d), preferences and their normals (P, d)."""
 
     def __init__(self, config: TUPConfig, sizes: Sizes, generator: Generator) -> None:
@@ -54,26 +54,6 @@ class TUP(nn.Module):
     def item_vectors(self, rows: Tensor | None = None) -> Tensor:
         """Give i for (B,) rows, or for all items; returns (B, d)."""
         return self.items if rows is None else rows_of(self.items, rows)
-
-    def score_pairs(self, users: Tensor, items: Tensor, *, generator: Generator | None = None) -> Tensor:
-        """Score (B,) users with (B,) items by eqs. (8)-(14) as they stand; returns (B,)."""
-        space, u, i = self.space, self.user_vectors(users), self.item_vectors(items)
-        return -space.pair_distances(u, i, space.induce(space.logits(u, i), generator))
-
-    def score_items(
-        self, users: Tensor, candidates: Tensor | None = None, *, generator: Generator | None = None
-    ) -> Tensor:
-        """Score every item, or the (n,) candidates, for (B,) users; returns (B, n). Memory is B x n x P."""
-        return -self.space.grid_distances(self.user_vectors(users), self.item_vectors(candidates), generator)
-
-    def preference_weights(self, users: Tensor, items: Tensor, *, masked: Tensor | None = None) -> Tensor:
-        """Give the (B, P) weights that the scorer uses; `masked` (B, P) preferences may not be induced."""
-        logits = self.space.logits(self.user_vectors(users), self.item_vectors(items))
-        return self.space.induce(logits if masked is None else logits.masked_fill(masked, float("-inf")))
-
-    def score_with_weights(self, users: Tensor, items: Tensor, weights: Tensor) -> Tensor:
-        """Score (B,) pairs with given (B, P) weights; returns (B,)."""
-        return -self.space.pair_distances(self.user_vectors(users), self.item_vectors(items), weights)
 
     def constrain_(self) -> None:
         """Keep users, items and preferences inside the unit ball, normals at length 1; call after each step."""
