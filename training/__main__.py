@@ -7,7 +7,7 @@ import os
 # 10 s instead of 0.5 s on two cores with one of them busy. Sleeping costs some microseconds on an idle machine.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
-from training.cli import app  # noqa: E402
+from training.cli import app
 
 if __name__ == "__main__":
     app(prog_name="python -m training")
