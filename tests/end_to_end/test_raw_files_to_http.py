@@ -64,11 +64,18 @@ def check_recommendations(
     for item in body["items"]:
         explanation = item["explanation"]
         assert explanation["preferences"][0]["relation_id"]
-        assert explanation["evidence"]
+        assert bool(explanation["evidence"]) == is_tied(item["item_id"], seen, facts)
         for evidence in explanation["evidence"]:
             assert evidence["history_item"] in seen
             assert {tuple(fact) for fact in evidence["facts"]} <= facts
     assert client.get(f"/users/{user}/recommendations", params={"explain": "summary"}).json()["items"] == body["items"]
+
+
+def is_tied(item: str, seen: set[str], facts: set[tuple[str, ...]]) -> bool:
+    """Whether a stored fact joins a film to one of the history: same relation and other end, or one fact of both."""
+    ends = {(relation, tail) for head, relation, tail in facts if head == item}
+    shared = any((relation, tail) in ends for head, relation, tail in facts if head in seen)
+    return shared or any({head, tail} <= {item, *seen} and item in (head, tail) for head, _, tail in facts)
 
 
 def offline_top_ten(built: Built, user: str, seen: set[str]) -> list[str]:
