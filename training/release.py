@@ -24,7 +24,7 @@ from training.evaluation.completion import evaluate_completion
 from training.evaluation.protocol import PROTOCOLS
 from training.evaluation.recommendation import evaluate_recommendation, most_popular
 
-TOP_N, RECALL_TARGET, CALIBRATION_USERS, MEASURED_USERS = 10, 0.995, 200, 500
+TOP_N, RECALL_TARGET, CALIBRATION_USERS, MEASURED_USERS = 10, 0.999, 200, 500
 
 
 class ReleaseError(Exception):
