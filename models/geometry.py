@@ -59,11 +59,12 @@ def hyperplane_distances(targets: Tensor, normals: Tensor, points: Tensor, norm:
         plain = torch.addmm(squares, targets, points.T, alpha=-2.0)
         return (plain + along * (2.0 * on_targets - (2.0 - lengths) * along)).clamp_min(0.0)
     size = max(1, GRID_ELEMENTS // max(1, targets.numel()))
-    pieces = [
-        length(targets.unsqueeze(1) - project(piece.unsqueeze(0), normals.unsqueeze(1)), norm)
-        for piece in torch.split(points, size)
-    ]
-    return torch.cat(pieces, dim=1)
+    # Written in place: small results left between large temporaries would keep the allocator from reusing those.
+    found = targets.new_empty(len(targets), len(points))
+    for start in range(0, len(points), size):
+        piece = project(points[start : start + size].unsqueeze(0), normals.unsqueeze(1))
+        found[:, start : start + size] = length(targets.unsqueeze(1) - piece, norm)
+    return found
 
 
 def keep_in_unit_ball_(table: Tensor) -> None:

@@ -85,13 +85,13 @@ class PreferenceSpace:
 
     def _literal_grid(self, users: Tensor, items: Tensor, weights: Tensor) -> Tensor:
         size = max(1, GRID_ELEMENTS // max(1, users.numel()))
-        pieces = []
+        found = users.new_empty(len(users), len(items))
         for start in range(0, items.shape[0], size):
             part = weights[:, start : start + size]
             p, w = part @ self.preferences, part @ self.normals
             delta = users.unsqueeze(1) - items[start : start + size].unsqueeze(0)
-            pieces.append(length(project(delta, w) + p, self.norm))
-        return torch.cat(pieces, dim=1)
+            found[:, start : start + size] = length(project(delta, w) + p, self.norm)
+        return found
 
 
 def _mixed(weights: Tensor, of_users: Tensor, of_items: Tensor) -> Tensor:
