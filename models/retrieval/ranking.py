@@ -1,6 +1,5 @@
 """The exact top N: every item is scored, excluded ones are left out, equal scores keep the order of the vocabulary."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -88,9 +87,3 @@ def _top_of(
     best = best_columns(scores, n)
     found: Tensor = torch.where(scores.gather(1, best).isneginf(), -1, best)
     return found.cpu().numpy()
-
-
-def as_row_lists(lists: Sequence[Sequence[int]]) -> RowLists:
-    """Make RowLists from plain lists, one for each row."""
-    pairs = [(row, column) for row, columns in enumerate(lists) for column in columns]
-    return RowLists.of_pairs(np.array(pairs, dtype=np.int64).reshape(-1, 2), len(lists))
