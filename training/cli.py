@@ -4,89 +4,38 @@ Every error that a person can cause ends with one clear message and exit code 2,
 """
 
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any, Literal, NoReturn
+from typing import Annotated, Literal
 
-import torch
 import typer
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from models.checkpoint import CheckpointError, load_checkpoint, read_manifest
+from models.checkpoint import load_checkpoint, read_manifest
 from training.cli_convert import convert
-from training.config import ConfigError, load_config, preset_names
+from training.cli_shared import (
+    DataOption,
+    DeviceOption,
+    ThreadsOption,
+    choose_device,
+    errors,
+    out,
+    parse_overrides,
+    say,
+    set_threads,
+    told_plainly,
+)
+from training.config import load_config, preset_names
 from training.data.dataset import Dataset
-from training.data.errors import DatasetError
 from training.data.indexed import IndexedDataset
 from training.progress import RichObserver
-from training.release import ReleaseError, make_release, measure_on_test, summary_rows
-from training.run_state import ResumeError
-from training.trainer import NotFinite, train
-from training.warm_start import WarmStartError
+from training.release import make_release, measure_on_test, summary_rows
+from training.trainer import train
 
 app = typer.Typer(
     no_args_is_help=True, pretty_exceptions_enable=False, help="Raw files → data set → checkpoint → release."
 )
 app.command("convert")(convert)
-errors = Console(stderr=True)
-out = Console()
-
-EXPECTED = (
-    *(ConfigError, DatasetError, CheckpointError, ReleaseError, ResumeError, WarmStartError),
-    *(NotFinite, FloatingPointError),
-)
-DeviceName = Literal["auto", "cpu", "cuda"]
-DataOption = Annotated[Path, typer.Option("--data", help="A data set directory, as `convert` writes it.")]
-DeviceOption = Annotated[DeviceName, typer.Option(help="auto takes CUDA where there is one.")]
-ThreadsOption = Annotated[int | None, typer.Option(min=1, help="CPU threads for torch; its own choice if left out.")]
-
-
-@contextmanager
-def told_plainly() -> Iterator[None]:
-    """Turn the errors that people can cause into one message and exit code 2."""
-    try:
-        yield
-    except EXPECTED as error:
-        _fail(str(error))
-    except OSError as error:
-        _fail(f"{error.filename}: {error.strerror}" if error.filename else str(error))
-
-
-def _fail(message: str) -> NoReturn:
-    errors.print(f"error: {message}", markup=False, highlight=False, soft_wrap=True)
-    raise typer.Exit(2) from None
-
-
-def choose_device(name: DeviceName) -> torch.device:
-    """Give the device that a name means here.
-
-    Raises:
-        ConfigError: CUDA was asked for and is not there.
-    """
-    if name == "cuda" and not torch.cuda.is_available():
-        raise ConfigError("--device cuda: this machine has no CUDA device; use auto or cpu")
-    return torch.device("cuda" if name != "cpu" and torch.cuda.is_available() else "cpu")
-
-
-def parse_overrides(settings: list[str]) -> dict[str, Any]:
-    """Read `name=value` settings; a value is JSON where it can be, else text.
-
-    >>> parse_overrides(["epochs=3", "model.norm=l1"])
-    {'epochs': 3, 'model.norm': 'l1'}
-    """
-    values: dict[str, Any] = {}
-    for setting in settings:
-        name, sign, text = setting.partition("=")
-        if not sign or not name:
-            raise ConfigError(f"--set {setting}: expected name=value, as in --set epochs=3")
-        try:
-            values[name] = json.loads(text)
-        except ValueError:
-            values[name] = text
-    return values
 
 
 @app.command("train")
@@ -110,13 +59,13 @@ def train_command(
     """Train a model; the best epoch on validation becomes OUT/checkpoint."""
     with told_plainly():
         config = load_config(preset, parse_overrides(settings or []))
-        _set_threads(threads)
+        set_threads(threads)
         dataset = IndexedDataset.of(Dataset.load(data))
         for path in warm_starts or []:
             _note_other_data(path, dataset)
         with RichObserver(config.epochs) as observer:
             result = train(config, dataset, run, choose_device(device), observer, resume, warm_starts or [])
-    _say(f"best epoch {result.best_epoch} of {len(result.history)}: {result.checkpoint}")
+    say(f"best epoch {result.best_epoch} of {len(result.history)}: {result.checkpoint}")
 
 
 @app.command("evaluate")
@@ -132,7 +81,7 @@ def evaluate_command(
 ) -> None:
     """Measure a checkpoint on the test split: top-N recommendation and filtered graph completion."""
     with told_plainly():
-        _set_threads(threads)
+        set_threads(threads)
         chosen = choose_device(device)
         dataset = IndexedDataset.of(Dataset.load(data))
         metrics = measure_on_test(load_checkpoint(checkpoint, chosen), dataset, chosen, protocol)
@@ -155,9 +104,9 @@ def release_command(
 ) -> None:
     """Make a release of a checkpoint: measured, indexed, and written in one step."""
     with told_plainly(), errors.status("starting") as status:
-        _set_threads(threads)
+        set_threads(threads)
         path = make_release(checkpoint, IndexedDataset.of(Dataset.load(data)), releases, release_id, status.update)
-    _say(f"release {path.name}")
+    say(f"release {path.name}")
 
 
 def _note_other_data(checkpoint: Path, dataset: IndexedDataset) -> None:
@@ -167,12 +116,3 @@ def _note_other_data(checkpoint: Path, dataset: IndexedDataset) -> None:
             f"note: {checkpoint} was trained on other rows; some of them may stand in valid or test of {dataset.name}"
         )
         errors.print(note, markup=False, highlight=False, soft_wrap=True)
-
-
-def _say(line: str) -> None:
-    out.print(line, markup=False, highlight=False, soft_wrap=True)
-
-
-def _set_threads(threads: int | None) -> None:
-    if threads is not None:
-        torch.set_num_threads(threads)

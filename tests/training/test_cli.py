@@ -16,7 +16,8 @@ from typer.testing import CliRunner
 
 from models.release import load_release
 from tests.training import planted
-from training.cli import app, parse_overrides
+from training.cli import app
+from training.cli_shared import parse_overrides
 from training.config import ConfigError
 
 ROOT = Path(__file__).parents[2]

@@ -1,0 +1,87 @@
+"""What the commands have in common: options, and errors of people as one message and exit code 2."""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any, Literal, NoReturn
+
+import torch
+import typer
+from rich.console import Console
+
+from models.checkpoint import CheckpointError
+from training.config import ConfigError
+from training.data.errors import DatasetError
+from training.release import ReleaseError
+from training.run_state import ResumeError
+from training.trainer import NotFinite
+from training.warm_start import WarmStartError
+
+errors = Console(stderr=True)
+out = Console()
+
+EXPECTED = (
+    *(ConfigError, DatasetError, CheckpointError, ReleaseError, ResumeError, WarmStartError),
+    *(NotFinite, FloatingPointError),
+)
+DeviceName = Literal["auto", "cpu", "cuda"]
+DataOption = Annotated[Path, typer.Option("--data", help="A data set directory, as `convert` writes it.")]
+DeviceOption = Annotated[DeviceName, typer.Option(help="auto takes CUDA where there is one.")]
+ThreadsOption = Annotated[int | None, typer.Option(min=1, help="CPU threads for torch; its own choice if left out.")]
+
+
+@contextmanager
+def told_plainly() -> Iterator[None]:
+    """Turn the errors that people can cause into one message and exit code 2."""
+    try:
+        yield
+    except EXPECTED as error:
+        _fail(str(error))
+    except OSError as error:
+        _fail(f"{error.filename}: {error.strerror}" if error.filename else str(error))
+
+
+def _fail(message: str) -> NoReturn:
+    errors.print(f"error: {message}", markup=False, highlight=False, soft_wrap=True)
+    raise typer.Exit(2) from None
+
+
+def say(line: str) -> None:
+    """Print a line as it is: no markup, no wrapping."""
+    out.print(line, markup=False, highlight=False, soft_wrap=True)
+
+
+def set_threads(threads: int | None) -> None:
+    """Give torch a number of CPU threads; None leaves its own choice."""
+    if threads is not None:
+        torch.set_num_threads(threads)
+
+
+def choose_device(name: DeviceName) -> torch.device:
+    """Give the device that a name means here.
+
+    Raises:
+        ConfigError: CUDA was asked for and is not there.
+    """
+    if name == "cuda" and not torch.cuda.is_available():
+        raise ConfigError("--device cuda: this machine has no CUDA device; use auto or cpu")
+    return torch.device("cuda" if name != "cpu" and torch.cuda.is_available() else "cpu")
+
+
+def parse_overrides(settings: list[str]) -> dict[str, Any]:
+    """Read `name=value` settings; a value is JSON where it can be, else text.
+
+    >>> parse_overrides(["epochs=3", "model.norm=l1"])
+    {'epochs': 3, 'model.norm': 'l1'}
+    """
+    values: dict[str, Any] = {}
+    for setting in settings:
+        name, sign, text = setting.partition("=")
+        if not sign or not name:
+            raise ConfigError(f"--set {setting}: expected name=value, as in --set epochs=3")
+        try:
+            values[name] = json.loads(text)
+        except ValueError:
+            values[name] = text
+    return values
