@@ -25,9 +25,11 @@ from training.cli_shared import (
     set_threads,
     told_plainly,
 )
-from training.config import load_config, preset_names
+from training.cli_suite import suite
+from training.config import preset_names
 from training.data.dataset import Dataset
 from training.data.indexed import IndexedDataset
+from training.presets import SystemRecipe, load_recipe
 from training.progress import RichObserver
 from training.release import make_release, measure_on_test, summary_rows
 from training.trainer import train
@@ -36,6 +38,7 @@ app = typer.Typer(
     no_args_is_help=True, pretty_exceptions_enable=False, help="Raw files → data set → checkpoint → release."
 )
 app.command("convert")(convert)
+app.command("suite")(suite)
 
 
 @app.command("train")
@@ -43,6 +46,10 @@ def train_command(
     data: DataOption,
     run: Annotated[Path, typer.Option("--out", help="The folder of this run: state, best epochs, checkpoint.")],
     preset: Annotated[str, typer.Option(help=f"{', '.join(preset_names())}, or a TOML file.")] = "sample",
+    system: Annotated[
+        str | None,
+        typer.Option(help="One of the paper's thirteen, as the preset trains it; default: its own model."),
+    ] = None,
     device: DeviceOption = "auto",
     threads: ThreadsOption = None,
     settings: Annotated[
@@ -58,13 +65,14 @@ def train_command(
 ) -> None:
     """Train a model; the best epoch on validation becomes OUT/checkpoint."""
     with told_plainly():
-        config = load_config(preset, parse_overrides(settings or []))
+        recipe = load_recipe(preset, system, parse_overrides(settings or []))
+        _note_cold_start(recipe, warm_starts or [])
         set_threads(threads)
         dataset = IndexedDataset.of(Dataset.load(data))
         for path in warm_starts or []:
             _note_other_data(path, dataset)
-        with RichObserver(config.epochs) as observer:
-            result = train(config, dataset, run, choose_device(device), observer, resume, warm_starts or [])
+        with RichObserver(recipe.config.epochs) as observer:
+            result = train(recipe.config, dataset, run, choose_device(device), observer, resume, warm_starts or [])
     say(f"best epoch {result.best_epoch} of {len(result.history)}: {result.checkpoint}")
 
 
@@ -107,6 +115,14 @@ def release_command(
         set_threads(threads)
         path = make_release(checkpoint, IndexedDataset.of(Dataset.load(data)), releases, release_id, status.update)
     say(f"release {path.name}")
+
+
+def _note_cold_start(recipe: SystemRecipe, warm_starts: list[Path]) -> None:
+    """A preset names systems, not folders: what it would begin from must be given."""
+    if recipe.warm_starts and not warm_starts:
+        sources = " and ".join(recipe.warm_starts)
+        note = f"note: {recipe.name} begins from {sources} in this preset; without --warm-start it begins from nothing"
+        errors.print(note, markup=False, highlight=False, soft_wrap=True)
 
 
 def _note_other_data(checkpoint: Path, dataset: IndexedDataset) -> None:

@@ -1,6 +1,13 @@
-"""The settings of a training run: frozen, read from TOML, each error by the name of its field."""
+"""The settings of a training run: frozen, read from TOML, each error by the name of its field.
+
+A preset file holds the settings of one model and, in sections `[systems.NAME]`, what is different for others; those are
+read by training/presets.py.
+"""
 
 import tomllib
+from collections.abc import Mapping
+from copy import deepcopy
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -89,29 +96,74 @@ class TrainingConfig(_Section):
         return {key: value for key, value in self.model.items() if key != "name"}
 
 
+@dataclass(frozen=True)
+class PresetFile:
+    """A preset as it stands: the name of its file, the common settings, and a section for each system it speaks of."""
+
+    source: str
+    common: Mapping[str, Any]
+    systems: Mapping[str, Mapping[str, Any]]
+
+    @property
+    def own_model(self) -> Any:
+        """The name of the preset's own model: what the common settings are made for."""
+        model = self.common.get("model")
+        return model.get("name") if isinstance(model, dict) else None
+
+    def changes(self, system: str) -> dict[str, Any]:
+        """Give the dotted settings that are different for a system; `warm_starts` is none of them."""
+        return _dotted({key: value for key, value in self.systems.get(system, {}).items() if key != "warm_starts"})
+
+
 def preset_names() -> list[str]:
     """List the presets that ship with the source."""
     return sorted(path.stem for path in PRESETS.glob("*.toml"))
 
 
-def load_config(preset_or_path: str, overrides: dict[str, Any] | None = None) -> TrainingConfig:
-    """Read a preset by name, or a TOML file by path; `overrides` are dotted names with values ("model.norm": "l1").
+def read_preset(preset_or_path: str) -> PresetFile:
+    """Read a preset by name, or a TOML file by path; `dbbook2014` is short for `dbbook2014-best`.
+
+    Raises:
+        ConfigError: no such preset or file, bad TOML, or `systems` is not made of sections.
+    """
+    path = next((p for p in _places(preset_or_path) if p.is_file()), None)
+    if path is None:
+        raise ConfigError(f"{preset_or_path!r} is neither a preset ({', '.join(preset_names())}) nor a TOML file")
+    try:
+        common = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: not valid TOML: {error}") from error
+    systems = common.pop("systems", {})
+    if not isinstance(systems, dict) or not all(isinstance(section, dict) for section in systems.values()):
+        raise ConfigError(f"{path.name}: systems: expected sections, as in [systems.bprmf]")
+    return PresetFile(path.name, common, systems)
+
+
+def load_config(preset_or_path: str, overrides: Mapping[str, Any] | None = None) -> TrainingConfig:
+    """Read the settings of a preset's own model; `overrides` are dotted names with values ("model.norm": "l1").
 
     Raises:
         ConfigError: no such preset or file, bad TOML, or a bad setting.
     """
-    path = PRESETS / f"{preset_or_path}.toml"
-    if not path.is_file():
-        path = Path(preset_or_path)
-    if not path.is_file():
-        raise ConfigError(f"{preset_or_path!r} is neither a preset ({', '.join(preset_names())}) nor a TOML file")
-    try:
-        values = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path}: not valid TOML: {error}") from error
-    for name, value in (overrides or {}).items():
-        _set(values, name, value)
-    return parse_config(values, path.name)
+    preset = read_preset(preset_or_path)
+    own = preset.changes(preset.own_model) if isinstance(preset.own_model, str) else {}
+    values = with_changes(preset.common, {**own, **(overrides or {})}, preset.source)
+    return parse_config(values, preset.source)
+
+
+def with_changes(settings: Mapping[str, Any], changes: Mapping[str, Any], source: str) -> dict[str, Any]:
+    """Give a copy of settings in which dotted names have other values; `source` names their origin in the error.
+
+    Raises:
+        ConfigError: a name lies below a value.
+
+    >>> with_changes({"epochs": 3, "model": {"name": "tup"}}, {"model.norm": "l1"}, "mine.toml")
+    {'epochs': 3, 'model': {'name': 'tup', 'norm': 'l1'}}
+    """
+    values = deepcopy(dict(settings))
+    for name, value in changes.items():
+        _set(values, name, value, source)
+    return values
 
 
 def parse_config(values: dict[str, Any], source: str) -> TrainingConfig:
@@ -132,10 +184,22 @@ def _spell(error: dict[str, Any]) -> str:
     return f"{field or 'settings'}: {message}{given}"
 
 
-def _set(values: dict[str, Any], dotted: str, value: Any) -> None:
+def _set(values: dict[str, Any], dotted: str, value: Any, source: str) -> None:
     *sections, key = dotted.split(".")
     for section in sections:
         values = values.setdefault(section, {})
         if not isinstance(values, dict):
-            raise ConfigError(f"{dotted}: {section} is a value, not a section")
+            raise ConfigError(f"{source}: {dotted}: {section} is a value, not a section")
     values[key] = value
+
+
+def _dotted(section: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Flatten tables: TOML reads `model.norm = "l1"` as a table, `"model.norm" = "l1"` as a name."""
+    flat: dict[str, Any] = {}
+    for key, value in section.items():
+        flat |= _dotted(value, f"{prefix}{key}.") if isinstance(value, dict) else {f"{prefix}{key}": value}
+    return flat
+
+
+def _places(preset_or_path: str) -> list[Path]:
+    return [PRESETS / f"{preset_or_path}.toml", PRESETS / f"{preset_or_path}-best.toml", Path(preset_or_path)]

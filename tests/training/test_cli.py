@@ -145,6 +145,33 @@ def test_a_warm_start_of_other_rows_with_the_same_ids_is_noted(place: Workplace,
     assert f"note: {basis} was trained on other rows; some of them may stand in valid or test of [bold]films" in err
 
 
+SYSTEMS = (
+    SETTINGS
+    + """
+[systems.bprmf]
+epochs = 1
+
+[systems.tup-soft]
+epochs = 1
+warm_starts = ["bprmf"]
+"""
+)
+
+
+def test_a_system_is_trained_as_the_preset_says_and_a_cold_start_is_noted(place: Workplace, tmp_path: Path) -> None:
+    (tmp_path / "systems.toml").write_text(SYSTEMS)
+    system = ("--preset", tmp_path / "systems.toml", "--system")
+    code, _, err = call(*place.training(tmp_path / "bprmf", *system, "bprmf"))
+    assert (code, "note:" in err) == (0, False)
+    kept = json.loads((tmp_path / "bprmf" / "checkpoint" / "manifest.json").read_text())
+    assert (kept["model"]["name"], kept["training"]["epochs"]) == ("bprmf", 1)
+    basis = ("--warm-start", tmp_path / "bprmf" / "checkpoint")
+    for warm in ((), basis):
+        code, _, err = call(*place.training(tmp_path / f"tup{len(warm)}", *system, "tup-soft", *warm))
+        assert code == 0
+        assert ("note: tup-soft begins from bprmf in this preset" in err) == (warm == ())
+
+
 def test_resume_without_a_run_is_one_line(place: Workplace, tmp_path: Path) -> None:
     code, out, err = call(*place.training(tmp_path / "none", "--resume"))
     assert (code, out) == (2, "")
@@ -187,6 +214,7 @@ Arguments = Callable[[Workplace, Path], Sequence[object]]
         ),
         (lambda p, t: p.training(t / "x", "--warm-start", t / "nowhere"), "nowhere: manifest.json is missing"),
         (lambda p, t: p.training(t / "x", "--preset", "nothing"), "'nothing' is neither a preset"),
+        (lambda p, t: p.training(t / "x", "--system", "svd"), "settings.toml: 'svd' is none of the systems fm, bprmf"),
         (lambda p, t: p.training(t / "x", "--data", t / "nowhere"), "nowhere is not a usable data set"),
         (
             lambda p, t: p.training(t / "x", "--set", "optimiser.learning_rate=1e38"),

@@ -21,7 +21,7 @@ def test_every_preset_names_a_model_with_settings_that_it_has(preset: str, world
 
 
 def test_the_presets_of_the_handbook_are_there() -> None:
-    assert {"sample", "ml1m", "dbbook2014"} <= set(preset_names())
+    assert {"sample", "ml1m-best", "dbbook2014-best"} <= set(preset_names())
 
 
 @pytest.mark.parametrize(
@@ -111,7 +111,7 @@ def test_a_file_that_is_no_toml_is_named_with_what_is_wrong(tmp_path: Path, cont
 
 
 def test_an_unknown_preset_lists_the_presets_that_there_are() -> None:
-    with pytest.raises(ConfigError, match=r"'smaple' is neither a preset \(dbbook2014, .*sample\) nor a TOML file"):
+    with pytest.raises(ConfigError, match=r"'smaple' is neither a preset \(dbbook2014-best.*sample\) nor a TOML file"):
         load_config("smaple")
 
 
