@@ -96,6 +96,7 @@ class PreferenceModel(ItemScorer, Protocol):
     def preference_weights(self, users: Tensor, items: Tensor, *, masked: Tensor | None = None) -> Tensor:
         """Give the weights (B, P) that the scorer uses for each pair: the attention (soft), or one-hot (hard).
 
+        They sum to 1, except under raw attention, whose weights may be negative: compare their sizes.
         `masked` is (B, P) bool: preferences that may not be induced.
         """
         ...

@@ -3,9 +3,11 @@
     phi = (u + i) . p_k                                                        (8)
     hard:  one k for a pair: argmax phi (Gumbel noise in training only)        (4-7)
     soft:  a = softmax(phi / tau);  p = sum a_k p_k;  w = sum a_k w_k          (9, 10, 14)
+    raw:   a = c phi instead: of either sign, of any sum
     g = | u_perp + p - i_perp |,  x_perp = x - (w . x) w                       (11-13)
 
 Numbers: Cao et al., WWW 2019. TUP and KTUP share these lines; they differ in what u, i, p and w are made of.
+Raw attention is not in the paper but in its authors' code, which has no softmax: there a = (u + i) . p_k / 2.
 """
 
 from abc import ABC, abstractmethod
@@ -17,27 +19,49 @@ from torch import Generator, Tensor
 from torch.nn import functional
 
 from models.geometry import GRID_ELEMENTS, Norm, length, project
+from models.linear_mixture import linear_mixture
 from models.mixture import soft_mixture
 
 Strategy = Literal["hard", "soft"]
+Attention = Literal["softmax", "raw"]
+
+
+def check_attention(strategy: Strategy, attention: Attention, temperature: float) -> None:
+    """Make sure that settings agree.
+
+    Raises:
+        ValueError: raw attention with hard induction, which chooses one preference, or with a temperature, which
+            divides what is put into a softmax.
+    """
+    if attention == "raw" and strategy == "hard":
+        raise ValueError("model.attention: 'raw' is for soft induction; hard induction mixes nothing")
+    if attention == "raw" and temperature != 1.0:
+        raise ValueError(f"model.temperature: {temperature!r} divides phi before a softmax; attention = 'raw' has none")
 
 
 @dataclass(frozen=True)
 class PreferenceSpace:
-    """What induction and translation need of a model, as (P, d) tables, and how to use them."""
+    """What induction and translation need of a model, as (P, d) tables, and how to use them.
+
+    `raw_scale` is the c of raw attention; None stands for the softmax.
+    """
 
     preferences: Tensor
     normals: Tensor
     strategy: Strategy
     norm: Norm
     temperature: float
+    raw_scale: float | None = None
 
     def induce(self, logits: Tensor, generator: Generator | None = None) -> Tensor:
-        """Turn (..., P) logits phi into weights (..., P) that sum to 1; a logit of -inf is never induced.
+        """Turn (..., P) logits phi into weights (..., P); a logit of -inf is never induced: its weight is 0.
 
-        Hard weights are one-hot; with a generator they are the straight-through Gumbel-softmax sample of
-        log softmax(phi), whose gradient is that of the soft sample.
+        Weights sum to 1, except raw ones, which are c phi and may be negative. Hard weights are one-hot; with a
+        generator they are the straight-through Gumbel-softmax sample of log softmax(phi), whose gradient is that of
+        the soft sample.
         """
+        if self.raw_scale is not None:
+            return self.raw_scale * logits.masked_fill(logits == float("-inf"), 0.0)
         scaled = logits / self.temperature
         if self.strategy == "soft":
             return scaled.softmax(-1)
@@ -72,9 +96,7 @@ class PreferenceSpace:
         squares = users.square().sum(-1, keepdim=True) + items.square().sum(-1)
         delta = torch.addmm(squares, users, items.T, alpha=-2.0)
         if self.strategy == "soft":
-            p, w = self.preferences, self.normals
-            grams = torch.stack([p @ p.T, w @ p.T, w @ w.T])
-            mixture = soft_mixture(user_logits, item_logits, user_normals, item_normals, grams, self.temperature)
+            mixture = self._mixture(user_logits, item_logits, user_normals, item_normals)
             return (delta + mixture).clamp_min(0.0)
         weights = self.induce(user_logits.unsqueeze(1) + item_logits.unsqueeze(0), generator)
         w_delta = _mixed(weights, user_normals, item_normals)
@@ -82,6 +104,13 @@ class PreferenceSpace:
         p, w = self.preferences, self.normals
         p_p, w_p, w_w = (weights @ torch.stack([(p * p).sum(-1), (w * p).sum(-1), (w * w).sum(-1)], dim=1)).unbind(-1)
         return (delta + 2 * p_delta + p_p - 2 * w_delta * (w_delta + w_p) + w_w * w_delta.square()).clamp_min(0.0)
+
+    def _mixture(self, user_logits: Tensor, item_logits: Tensor, user_normals: Tensor, item_normals: Tensor) -> Tensor:
+        p, w = self.preferences, self.normals
+        products = (user_logits, item_logits, user_normals, item_normals, torch.stack([p @ p.T, w @ p.T, w @ w.T]))
+        if self.raw_scale is not None:
+            return linear_mixture(*products, self.raw_scale)
+        return soft_mixture(*products, self.temperature)
 
     def _literal_grid(self, users: Tensor, items: Tensor, weights: Tensor) -> Tensor:
         size = max(1, GRID_ELEMENTS // max(1, users.numel()))
@@ -127,7 +156,10 @@ class PreferenceScoring(ABC):
         return -self.space.grid_distances(self.user_vectors(users), self.item_vectors(candidates), generator)
 
     def preference_weights(self, users: Tensor, items: Tensor, *, masked: Tensor | None = None) -> Tensor:
-        """Give the (B, P) weights that the scorer uses; `masked` (B, P) preferences may not be induced."""
+        """Give the (B, P) weights that the scorer uses; `masked` (B, P) preferences may not be induced.
+
+        Under raw attention a weight may be negative, and they need not sum to 1: compare their sizes.
+        """
         space = self.space
         logits = space.logits(self.user_vectors(users), self.item_vectors(items))
         return space.induce(logits if masked is None else logits.masked_fill(masked, float("-inf")))

@@ -6,7 +6,8 @@
     f(h, r, t) as TransH, on e, r, w_r                             (2, 3)
 
 Numbers: Cao et al., WWW 2019. Both tasks move e, r and w_r. Scores are -g and -f: higher is better.
-`combine = "mean"` halves the three sums (aligned items only), which keeps them inside the unit ball.
+`combine = "mean"` halves the three sums (aligned items only), which keeps them inside the unit ball;
+`"mean-preferences"` halves p^ and w^ alone, as its authors' code does, with raw attention a = (u + i^) . (p + r) / 2.
 """
 
 from dataclasses import dataclass
@@ -17,7 +18,7 @@ from torch import Generator, Tensor, nn
 
 from models.geometry import Norm, keep_in_unit_ball_, keep_on_unit_sphere_, rows_of, unit_rows
 from models.interface import Sizes
-from models.preferences import PreferenceScoring, PreferenceSpace, Strategy
+from models.preferences import Attention, PreferenceScoring, PreferenceSpace, Strategy, check_attention
 from models.translation import FactScoring, HyperplaneFacts
 
 
@@ -29,7 +30,11 @@ class KTUPConfig:
     strategy: Strategy = "soft"
     norm: Norm = "l1"
     temperature: float = 1.0
-    combine: Literal["sum", "mean"] = "sum"
+    combine: Literal["sum", "mean", "mean-preferences"] = "sum"
+    attention: Attention = "softmax"
+
+    def __post_init__(self) -> None:
+        check_attention(self.strategy, self.attention, self.temperature)
 
 
 class KTUP(PreferenceScoring, FactScoring, nn.Module):
@@ -56,10 +61,11 @@ class KTUP(PreferenceScoring, FactScoring, nn.Module):
     @property
     def space(self) -> PreferenceSpace:
         """Induction and translation over p^ and w^."""
-        c, scale = self.config, self._scale
+        c, scale = self.config, 1.0 if self.config.combine == "sum" else 0.5
         preferences = scale * (self.preferences + self.relations)
         normals = scale * (self.preference_normals + self.relation_normals)
-        return PreferenceSpace(preferences, normals, c.strategy, c.norm, c.temperature)
+        raw_scale = 0.5 / scale if c.attention == "raw" else None  # phi is of p^, which may be halved already
+        return PreferenceSpace(preferences, normals, c.strategy, c.norm, c.temperature, raw_scale)
 
     @property
     def facts(self) -> HyperplaneFacts:
@@ -75,7 +81,8 @@ class KTUP(PreferenceScoring, FactScoring, nn.Module):
         items = self.items if rows is None else rows_of(self.items, rows)
         entity_rows = self.alignment if rows is None else self.alignment[rows]
         aligned = (entity_rows >= 0).unsqueeze(-1)
-        sums = self._scale * (items + rows_of(self.entities, entity_rows.clamp_min(0)))
+        scale = 0.5 if self.config.combine == "mean" else 1.0
+        sums = scale * (items + rows_of(self.entities, entity_rows.clamp_min(0)))
         return torch.where(aligned, sums, items)
 
     def constrain_(self) -> None:
@@ -84,7 +91,3 @@ class KTUP(PreferenceScoring, FactScoring, nn.Module):
             keep_in_unit_ball_(table.data)
         for normals in (self.relation_normals, self.preference_normals):
             keep_on_unit_sphere_(normals.data)
-
-    @property
-    def _scale(self) -> float:
-        return 0.5 if self.config.combine == "mean" else 1.0

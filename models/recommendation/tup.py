@@ -3,6 +3,7 @@
     phi = (u + i) . p                                              (8)
     hard: k = argmax phi, p = p_k, w = w_k                         (4-7)
     soft: a = softmax(phi);  p = sum a_k p_k;  w = sum a_k w_k     (9, 10, 14)
+          raw attention, as in the paper's own code: a = phi / 2
     g = | x(u) + p - x(i) |,  where x(v) = v - (w . v) w           (11-13)
 
 Numbers: Cao et al., WWW 2019. Scores are -g: higher is better.
@@ -14,7 +15,7 @@ from torch import Generator, Tensor, nn
 
 from models.geometry import Norm, keep_in_unit_ball_, keep_on_unit_sphere_, rows_of, unit_rows
 from models.interface import Sizes
-from models.preferences import PreferenceScoring, PreferenceSpace, Strategy
+from models.preferences import Attention, PreferenceScoring, PreferenceSpace, Strategy, check_attention
 
 
 @dataclass(frozen=True)
@@ -26,6 +27,10 @@ class TUPConfig:
     strategy: Strategy = "soft"
     norm: Norm = "l1"
     temperature: float = 1.0
+    attention: Attention = "softmax"
+
+    def __post_init__(self) -> None:
+        check_attention(self.strategy, self.attention, self.temperature)
 
 
 class TUP(PreferenceScoring, nn.Module):
@@ -45,7 +50,8 @@ class TUP(PreferenceScoring, nn.Module):
     def space(self) -> PreferenceSpace:
         """Induction and translation over this model's preferences."""
         c = self.config
-        return PreferenceSpace(self.preferences, self.preference_normals, c.strategy, c.norm, c.temperature)
+        raw_scale = 0.5 if c.attention == "raw" else None
+        return PreferenceSpace(self.preferences, self.preference_normals, c.strategy, c.norm, c.temperature, raw_scale)
 
     def user_vectors(self, rows: Tensor) -> Tensor:
         """Give u for (B,) rows; returns (B, d)."""

@@ -15,6 +15,14 @@ Variant = tuple[str, dict[str, Any]]
 
 NORMS, STRATEGIES = ("l1", "l2"), ("soft", "hard")
 COMPLETION: list[Variant] = [(name, {"norm": norm}) for name in ("transe", "transh", "transr") for norm in NORMS]
+RAW: list[Variant] = [
+    *(("tup-soft", {"norm": norm, "n_preferences": 4, "attention": "raw"}) for norm in NORMS),
+    *(
+        ("ktup-soft", {"norm": norm, "combine": combine, "attention": "raw"})
+        for norm in NORMS
+        for combine in ("sum", "mean", "mean-preferences")
+    ),
+]
 TUP: list[Variant] = [(f"tup-{s}", {"norm": norm, "n_preferences": 4}) for norm in NORMS for s in STRATEGIES]
 KTUP: list[Variant] = [
     (f"ktup-{strategy}", {"norm": norm, "combine": combine, "temperature": temperature})
@@ -29,7 +37,7 @@ JOINT_FACTORS: list[Variant] = [
     for name in ("cke", "cofm-share", "cofm-reg")
     for norm, bounded in (("l1", True), ("l2", False))
 ]
-BY_PREFERENCE, BY_DISTANCE = TUP + KTUP, TUP + KTUP + CFKG
+BY_PREFERENCE, BY_DISTANCE = TUP + KTUP + RAW, TUP + KTUP + RAW + CFKG
 ITEMS, TRIPLES = BY_DISTANCE + FACTORS + JOINT_FACTORS, COMPLETION + KTUP + CFKG + JOINT_FACTORS
 ALL = [*COMPLETION, *ITEMS]
 
