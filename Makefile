@@ -6,10 +6,10 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help demo serve test test-slow lint format lock compose-check clean
+.PHONY: help demo serve test test-slow lint format bench-baselines lock compose-check clean
 
 help:  ## what there is
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
 
 $(STAMP): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed; set PYTHON=…" if sys.version_info < (3, 11) else 0)'
@@ -39,6 +39,14 @@ lint: $(STAMP)  ## ruff, mypy --strict, import contracts
 format: $(STAMP)  ## put the source in order
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+$(VENV)/.installed-bench: $(STAMP)
+	$(BIN)/pip install --quiet --disable-pip-version-check --group bench --constraint constraints.txt
+	touch $@
+
+bench-baselines: $(VENV)/.installed-bench  ## most popular, EASE, ALS: DATA=a data set directory OUT=a JSON file
+	$(BIN)/python -m benchmarks.baselines --data $(or $(DATA),$(error DATA=… is missing)) \
+	  --out $(or $(OUT),$(error OUT=… is missing)) --threads $(or $(THREADS),1)
 
 lock: $(STAMP)  ## write the versions of this environment to constraints.txt
 	$(BIN)/pip freeze --exclude-editable | sed -E 's/\+cpu$$//' | sort -f > constraints.txt
