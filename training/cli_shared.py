@@ -14,7 +14,9 @@ from models.checkpoint import CheckpointError
 from training.config import ConfigError
 from training.data.errors import DatasetError
 from training.release import ReleaseError
+from training.reports.results import ReportError
 from training.run_state import ResumeError
+from training.suite.errors import SuiteError
 from training.trainer import NotFinite
 from training.warm_start import WarmStartError
 
@@ -23,7 +25,7 @@ out = Console()
 
 EXPECTED = (
     *(ConfigError, DatasetError, CheckpointError, ReleaseError, ResumeError, WarmStartError),
-    *(NotFinite, FloatingPointError),
+    *(NotFinite, FloatingPointError, SuiteError, ReportError),
 )
 DeviceName = Literal["auto", "cpu", "cuda"]
 DataOption = Annotated[Path, typer.Option("--data", help="A data set directory, as `convert` writes it.")]

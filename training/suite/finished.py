@@ -44,7 +44,7 @@ def check_finished(
         "its warm starts": [weights_of(source)[:12] for source in sources],
     }
     differences = [
-        f"{name} is {found.get(name)!r} there and {asked.get(name)!r} here"
+        f"{name} is {_told(found, name)} there and {_told(asked, name)} here"
         for name in dict.fromkeys([*found, *asked])
         if found.get(name) != asked.get(name)
     ]
@@ -75,3 +75,7 @@ def _flat(prefix: str, values: Mapping[str, Any]) -> dict[str, Any]:
     for name, value in values.items():
         flat |= _flat(f"{prefix}{name}.", value) if isinstance(value, Mapping) else {f"{prefix}{name}": value}
     return flat
+
+
+def _told(values: Mapping[str, Any], name: str) -> str:
+    return repr(values[name]) if name in values else "not set"

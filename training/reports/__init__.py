@@ -1,0 +1,1 @@
+"""One report of a suite: Markdown, and plots beside it."""

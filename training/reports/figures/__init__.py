@@ -1,0 +1,1 @@
+"""Plots of a report, with the figures that they are drawn from."""
