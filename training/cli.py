@@ -1,4 +1,4 @@
-"""The offline job from the command line: convert, train, evaluate, release.
+"""The offline job from the command line: convert, train, evaluate, release; suite, report.
 
 Every error that a person can cause ends with one clear message and exit code 2, never a traceback.
 """
@@ -13,6 +13,7 @@ from rich.table import Table
 
 from models.checkpoint import load_checkpoint, read_manifest
 from training.cli_convert import convert
+from training.cli_report import report
 from training.cli_shared import (
     DataOption,
     DeviceOption,
@@ -39,6 +40,7 @@ app = typer.Typer(
 )
 app.command("convert")(convert)
 app.command("suite")(suite)
+app.add_typer(report, name="report")
 
 
 @app.command("train")

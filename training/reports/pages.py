@@ -138,9 +138,8 @@ def _activity(results: Results, folder: Path, say: Say) -> str:
     draw_activity(activity, folder, "figure-4")
     return (
         f"{title}\n\n![F1 by activity of users](figure-4.png)\n\n([SVG](figure-4.svg)) Test users from the least "
-        "active group to the most active one, F1 in percent, mean over the seeds of each system. Groups are balanced by "
-        "the mean of their share of users and their share of training interactions; users with equal numbers stay "
-        "together. "
+        "active group to the most active one, F1 in percent, mean over the seeds of each system. Groups are balanced "
+        "by the mean of their share of users and of training interactions; users with equal numbers stay together. "
         f"Dashed lines: systems without a graph.\n\n{activity_table(activity)}"
     )
 
