@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 
 PRESETS = Path(__file__).parent / "presets"
 
@@ -31,6 +31,7 @@ class RecommendationLoss(_Section):
     negatives: int = Field(256, ge=1, description="negatives of a batch (softmax), shared by its rows")
     sharpness: float = Field(5.0, gt=0, description="s of the softmax over s * score")
     regulariser_weight: float = Field(1.0, ge=0, description="of a model's own regulariser: cofm-reg's | i - e |")
+    orthogonality_weight: float = Field(0.0, ge=0, description="of sum (w . p)^2 / |p|^2 over the preferences, if any")
 
 
 class CompletionLoss(_Section):
@@ -41,14 +42,25 @@ class CompletionLoss(_Section):
     negatives: int = Field(256, ge=1, description="entities of a batch (softmax), shared by its rows")
     sharpness: float = Field(5.0, gt=0)
     margin: float = Field(1.0, gt=0)
+    reduction: Literal["mean", "sum"] = Field("mean", description="of the margin loss over a batch")
+
+    @field_validator("reduction")
+    @classmethod
+    def _only_the_margin_is_summed(cls, reduction: str, info: ValidationInfo) -> str:
+        if reduction == "sum" and info.data.get("loss") != "margin":
+            raise ValueError("only the margin loss is summed; the softmax is a mean")
+        return reduction
 
 
 class OptimiserSettings(_Section):
-    """Adam over whole tables."""
+    """How weights are moved: over whole tables, weight decay (L2) included."""
 
+    name: Literal["adam", "adagrad"] = "adam"
     learning_rate: float = Field(1e-3, gt=0)
     weight_decay: float = Field(0.0, ge=0)
-    schedule: Literal["constant", "cosine"] = "constant"
+    schedule: Literal["constant", "cosine", "halving"] = Field(
+        "constant", description="halving: by half, and moments forgotten, at each validation without a new best"
+    )
     clip_norm: float | None = Field(None, gt=0, description="most length of the gradient; none: not clipped")
 
 
@@ -73,6 +85,7 @@ class TrainingConfig(_Section):
     epochs: int = Field(30, ge=1)
     batch_size: int = Field(1024, ge=1, description="interactions in one step")
     joint_weight: float = Field(0.5, ge=0, le=1, description="lambda: L = lambda L_rec + (1 - lambda) L_kg")
+    joint: Literal["sum", "steps"] = Field("sum", description="lambda weighs the losses, or is a share of the steps")
     recommendation: RecommendationLoss = RecommendationLoss()
     completion: CompletionLoss = CompletionLoss()
     optimiser: OptimiserSettings = OptimiserSettings()
@@ -84,6 +97,13 @@ class TrainingConfig(_Section):
         if not isinstance(model.get("name"), str):
             raise ValueError('it has no name; name it, as in name = "ktup"')
         return model
+
+    @field_validator("joint")
+    @classmethod
+    def _some_steps_recommend(cls, joint: str, info: ValidationInfo) -> str:
+        if joint == "steps" and info.data.get("joint_weight") == 0:
+            raise ValueError("with joint_weight = 0 no step recommends; an epoch is a pass over the interactions")
+        return joint
 
     @property
     def model_name(self) -> str:

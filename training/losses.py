@@ -1,4 +1,4 @@
-"""Losses over scores, where higher is better. Each is a mean over the rows that can be compared at all."""
+"""Losses over scores, where higher is better. Those of a batch are means over the rows that can be compared at all."""
 
 import torch
 from torch import Tensor
@@ -23,6 +23,15 @@ def sampled_softmax(positive: Tensor, negatives: Tensor, excluded: Tensor, sharp
     others = (sharpness * negatives).masked_fill(excluded, float("-inf"))
     scores = torch.cat([sharpness * positive.unsqueeze(1), others], dim=1)
     return _mean(torch.logsumexp(scores, dim=1) - scores[:, 0], ~excluded.all(dim=1))
+
+
+def orthogonality(preferences: Tensor, normals: Tensor) -> Tensor:
+    """sum (w_k . p_k)^2 / |p_k|^2 over (P, d) rows: 0 where each translation lies in its hyperplane.
+
+    As in the public code of Cao et al., WWW 2019, after TransH (Wang et al., AAAI 2014). A zero row counts 0.
+    """
+    lengths = preferences.square().sum(-1).clamp_min(1e-12)
+    return ((preferences * normals).sum(-1).square() / lengths).sum()
 
 
 def _mean(losses: Tensor, usable: Tensor) -> Tensor:

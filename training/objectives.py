@@ -27,7 +27,8 @@ class RecommendationObjective:
     def loss(self, model: Any, pairs: Tensor, generator: Generator) -> Tensor:
         """Give the loss of (B, 2) user and item rows; draws negatives and, for hard induction, Gumbel noise.
 
-        A model's own `regulariser` joins it, over the positives and negatives of the batch alike.
+        A model's own `regulariser` joins it, over the positives and negatives of the batch alike, and the orthogonality
+        of its own preferences (of KTUP: p and w_p, without the relations).
         """
         users, positives = pairs[:, 0], pairs[:, 1]
         positive = model.score_pairs(users, positives, generator=generator)
@@ -42,6 +43,9 @@ class RecommendationObjective:
         if hasattr(model, "regulariser"):
             penalty = model.regulariser(torch.cat([positives, negatives]))
             loss = loss + self.settings.regulariser_weight * penalty
+        if self.settings.orthogonality_weight and hasattr(model, "space"):
+            penalty = losses.orthogonality(model.preferences, model.preference_normals)
+            loss = loss + self.settings.orthogonality_weight * penalty
         return loss
 
 
@@ -59,7 +63,8 @@ class CompletionObjective:
         positive = model.score_triples(heads, relations, tails)
         if self.settings.loss == "margin":
             corrupted, usable = triple_sampling.corrupt(self.known, triples, self.n_entities, generator)
-            return losses.margin(positive, model.score_triples(*corrupted.unbind(1)), usable, self.settings.margin)
+            loss = losses.margin(positive, model.score_triples(*corrupted.unbind(1)), usable, self.settings.margin)
+            return loss * usable.sum() if self.settings.reduction == "sum" else loss
         shared = triple_sampling.shared_entities(self.n_entities, self.settings.negatives, generator, triples.device)
         columns = (heads.unsqueeze(1), relations.unsqueeze(1), tails.unsqueeze(1))
         as_tails = self.known.contains(columns[0], columns[1], shared.unsqueeze(0))

@@ -33,6 +33,7 @@ class Progress:
     best_epoch: int = 0
     best_value: float = float("-inf")
     validations_without_best: int = 0
+    halvings: int = 0
     history: list[dict[str, Any]] = field(default_factory=list)
 
 

@@ -1,7 +1,6 @@
 """The training loop, from top to bottom: batches, joint loss, step, constraint, validation, best epoch."""
 
 import json
-import math
 import shutil
 import time
 from collections.abc import Iterator, Sequence
@@ -17,12 +16,13 @@ from models.checkpoint import write_checkpoint
 from models.interface import Sizes
 from models.registry import build, config_from
 from training.config import ConfigError, TrainingConfig
-from training.data.batches import endless, n_batches, sample, shuffled
+from training.data.batches import endless, n_batches, sample, shuffled, turns
 from training.data.indexed import IndexedDataset
 from training.evaluation.completion import evaluate_completion
 from training.evaluation.protocol import PROTOCOLS, alignment_under
 from training.evaluation.recommendation import evaluate_recommendation
 from training.objectives import joined, objectives_of
+from training.optimisation import learning_rate, new_optimiser
 from training.run_state import (
     CHECKPOINT,
     HISTORY,
@@ -111,16 +111,14 @@ class _Trainer:
         self.progress = Progress()
         avoid = self.protocol.negatives_avoid
         self.recommendation, self.completion = objectives_of(self.model, config, dataset, avoid, device)
-        self.steps_per_epoch = self._count_steps()
-        settings = config.optimiser
-        self.optimiser = torch.optim.Adam(
-            self.model.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay, fused=True
-        )
+        self.plan = self._plan_epoch()
+        self.optimiser = new_optimiser(self.model, config.optimiser)
         self.fingerprint = fingerprint_of(config, dataset, self.warm_starts)
         self.valid_triples = sample(dataset.triples["valid"], config.validation.triples, config.seed)
         self._check_metric()
 
-    def _count_steps(self) -> int:
+    def _plan_epoch(self) -> list[tuple[bool, bool]]:
+        """Tell for each step of an epoch whether it takes interactions, and whether it takes triples."""
         if self.recommendation is not None:
             rows, size = len(self.dataset.interactions["train"]), self.config.batch_size
         else:
@@ -129,7 +127,10 @@ class _Trainer:
             raise ConfigError(f"{self.dataset.name} has no training rows for {self.config.model_name}")
         if self.completion is not None and len(self.dataset.triples["train"]) == 0:
             raise ConfigError(f"{self.dataset.name} has no training triples; {self.config.model_name} needs a graph")
-        return n_batches(rows, size)
+        both = self.recommendation is not None and self.completion is not None
+        if both and self.config.joint == "steps":
+            return [(turn, not turn) for turn in turns(n_batches(rows, size), self.config.joint_weight)]
+        return [(self.recommendation is not None, self.completion is not None)] * n_batches(rows, size)
 
     def _check_metric(self) -> None:
         metric = self.config.validation.metric
@@ -158,20 +159,21 @@ class _Trainer:
     def _train_epoch(self) -> dict[str, Any]:
         started = time.perf_counter()
         self.model.train()
-        epoch, losses = self.progress.epoch + 1, torch.zeros(self.steps_per_epoch, 2, device=self.device)
+        epoch, losses = self.progress.epoch + 1, torch.zeros(len(self.plan), 2, device=self.device)
         for k, (pairs, triples) in enumerate(self._batches()):
             self._set_learning_rate()
             losses[k] = self._step(pairs, triples)
             self.progress.step += 1
             if self.device.type == "cpu":
                 self._check_losses(epoch, losses, k, k + 1)
-            elif k % LOSS_CHECK_ON_GPU == 0 or k + 1 == self.steps_per_epoch:  # each look waits for the GPU
+            elif k % LOSS_CHECK_ON_GPU == 0 or k + 1 == len(self.plan):  # each look waits for the GPU
                 self._check_losses(epoch, losses, max(0, k - LOSS_CHECK_ON_GPU), k + 1)
-            self.observer.step(epoch, k + 1, self.steps_per_epoch)
+            self.observer.step(epoch, k + 1, len(self.plan))
         if (name := all_finite(self.model)) is not None:
             raise NotFinite(f"epoch {epoch}: the parameter {name!r} is not finite{self._advice()}")
         self.progress.epoch = epoch
-        means = losses.mean(0).tolist()
+        taken = torch.tensor(self.plan, device=self.device).sum(0).clamp_min(1)
+        means = (losses.sum(0) / taken).tolist()
         record: dict[str, Any] = {"epoch": epoch, "seconds": time.perf_counter() - started}
         record |= {"recommendation_loss": means[0]} if self.recommendation else {}
         return record | ({"completion_loss": means[1]} if self.completion else {})
@@ -179,13 +181,10 @@ class _Trainer:
     def _batches(self) -> Iterator[tuple[Tensor | None, Tensor | None]]:
         pairs = torch.from_numpy(self.dataset.interactions["train"]).to(self.device)
         triples = torch.from_numpy(self.dataset.triples["train"]).to(self.device)
-        size, g = self.config.completion.batch_size, self.generator
-        if self.recommendation is None:
-            yield from ((None, batch) for batch in shuffled(triples, size, g))
-            return
-        facts = endless(triples, size, g) if self.completion and len(triples) else None
-        for batch in shuffled(pairs, self.config.batch_size, g):
-            yield batch, next(facts) if facts else None
+        positives = shuffled(pairs, self.config.batch_size, self.generator)
+        facts = endless(triples, self.config.completion.batch_size, self.generator)
+        for recommends, completes in self.plan:
+            yield next(positives) if recommends else None, next(facts) if completes else None
 
     def _step(self, pairs: Tensor | None, triples: Tensor | None) -> Tensor:
         """Take one step; give the two losses, before weighting, as (2,)."""
@@ -204,10 +203,8 @@ class _Trainer:
         return torch.stack([zero if x is None else x.detach() for x in (recommendation, completion)])
 
     def _set_learning_rate(self) -> None:
-        rate = self.config.optimiser.learning_rate
-        if self.config.optimiser.schedule == "cosine":
-            done = self.progress.step / (self.steps_per_epoch * self.config.epochs)
-            rate *= 0.5 * (1 + math.cos(math.pi * done))
+        done = self.progress.step / (len(self.plan) * self.config.epochs)
+        rate = learning_rate(self.config.optimiser, done, self.progress.halvings)
         for group in self.optimiser.param_groups:
             group["lr"] = rate
 
@@ -255,8 +252,11 @@ class _Trainer:
             target = self._best_path()
             shutil.rmtree(target, ignore_errors=True)
             write_checkpoint(target, self.config.model_name, self.model, self.dataset.vocabularies, self._manifest())
-        else:
-            progress.validations_without_best += 1
+            return
+        progress.validations_without_best += 1
+        if self.config.optimiser.schedule == "halving":
+            progress.halvings += 1
+            self.optimiser = new_optimiser(self.model, self.config.optimiser)  # its moments are forgotten
 
     def _best_path(self) -> Path:
         return self.run / f"best-{self.progress.best_epoch:04d}"

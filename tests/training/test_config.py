@@ -47,6 +47,11 @@ def test_the_presets_of_the_handbook_are_there() -> None:
         ({"recommendation": {"negatives": 0}}, "recommendation.negatives: "),
         ({"recommendation": {"sharpness": -1}}, "recommendation.sharpness: "),
         ({"recommendation": {"regulariser_weight": -0.1}}, "recommendation.regulariser_weight: "),
+        ({"recommendation": {"orthogonality_weight": -0.1}}, "recommendation.orthogonality_weight: "),
+        ({"joint": "turns"}, "joint: Input should be 'sum' or 'steps', got 'turns'"),
+        ({"joint": "steps", "joint_weight": 0}, "joint: with joint_weight = 0 no step recommends"),
+        ({"optimiser": {"name": "sgd"}}, "optimiser.name: Input should be 'adam' or 'adagrad', got 'sgd'"),
+        ({"completion": {"reduction": "sum"}}, "completion.reduction: only the margin loss is summed"),
         ({"completion": {"loss": "bpr"}}, "completion.loss: "),
         ({"completion": {"margin": 0}}, "completion.margin: "),
         ({"completion": {"batch_size": 0}}, "completion.batch_size: "),
@@ -84,6 +89,7 @@ def test_all_bad_settings_are_named_at_once_one_a_line() -> None:
         ({"name": "tup", "depth": 3}, "model.depth: tup has no such setting"),
         ({"name": "tup", "n_preferences": 0}, "model.n_preferences: 0 is not a whole number of at least 1"),
         ({"name": "ktup", "norm": "l3"}, "model.norm: 'l3' is none of l1, l2"),
+        ({"name": "tup-hard", "attention": "raw"}, "model.attention: 'raw' is for soft induction"),
     ],
 )
 def test_a_setting_that_the_model_does_not_have_is_named(

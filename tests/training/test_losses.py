@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from training.losses import bpr, margin, sampled_softmax
+from training.losses import bpr, margin, orthogonality, sampled_softmax
 
 ALL, NONE = torch.tensor([True, True]), torch.tensor([False, False])
 
@@ -25,6 +25,21 @@ def test_margin_is_zero_where_the_corrupted_triple_is_a_margin_behind() -> None:
     # distances 1 and 1.5, margin 1: 1 + 1 - 1.5 = 0.5;  distances 1 and 3: 1 + 1 - 3 < 0
     loss = margin(scores(-1.0, -1.0), scores(-1.5, -3.0), ALL, gamma=1.0)
     assert loss.item() == pytest.approx(0.25)
+
+
+def test_orthogonality_sums_the_squared_cosines_of_translations_and_unit_normals() -> None:
+    # (3, 4).(1, 0) = 3: 9 / 25;  (0, 2).(1, 0) = 0;  (0, 2).(0, 1) = 2: 4 / 4
+    p, w = torch.tensor([[3.0, 4.0], [0.0, 2.0], [0.0, 2.0]]), torch.tensor([[1.0, 0.0], [1.0, 0.0], [0.0, 1.0]])
+    assert orthogonality(p, w).item() == pytest.approx(0.36 + 0.0 + 1.0)
+
+
+def test_the_orthogonality_of_a_zero_translation_is_zero_and_has_a_finite_gradient() -> None:
+    p = torch.zeros(1, 2, requires_grad=True)
+    loss = orthogonality(p, torch.tensor([[0.6, 0.8]]))
+    loss.backward()  # type: ignore[no-untyped-call]
+    assert loss.item() == 0.0
+    assert p.grad is not None
+    assert p.grad.tolist() == [[0.0, 0.0]]
 
 
 def test_softmax_sharpens_both_the_positive_and_its_negatives() -> None:

@@ -100,6 +100,32 @@ def test_a_regulariser_of_the_model_sees_positives_and_negatives_of_the_softmax(
     assert tied - plain == pytest.approx(draws, abs=1e-4)
 
 
+class Inducing(Fixed):
+    """Scores as before; it has a preference (3, 4) with the normal (1, 0): an orthogonality of 9 / 25."""
+
+    space = None
+    preferences, preference_normals = torch.tensor([[3.0, 4.0]]), torch.tensor([[1.0, 0.0]])
+
+
+@pytest.mark.parametrize(
+    ("model", "weight", "expected"),
+    [(Inducing(), 0.5, 0.313262 + 0.18), (Inducing(), 0.0, 0.313262), (Fixed(), 0.5, 0.313262)],
+    ids=["weighted", "left out", "without preferences"],
+)
+def test_the_orthogonality_of_preferences_joins_the_loss_by_its_weight(
+    model: Fixed, weight: float, expected: float
+) -> None:
+    loss = recommendation(loss="bpr", orthogonality_weight=weight).loss(model, ONE_PAIR, SEEDED)
+    assert loss.item() == pytest.approx(expected, abs=1e-6)
+
+
+def test_a_summed_margin_counts_each_triple_that_can_be_compared() -> None:
+    # As above, 3 + 0 - 1 for each of two equal rows
+    triples = ONE_TRIPLE.repeat(2, 1)
+    loss = completion(loss="margin", margin=3.0, reduction="sum").loss(Fixed(), triples, SEEDED)
+    assert loss.item() == pytest.approx(4.0)
+
+
 def test_lambda_weighs_recommendation_and_the_rest_weighs_the_graph() -> None:
     assert joined(torch.tensor(2.0), torch.tensor(10.0), 0.75).item() == pytest.approx(0.75 * 2 + 0.25 * 10)
 

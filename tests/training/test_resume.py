@@ -85,6 +85,41 @@ def test_a_killed_and_resumed_run_equals_the_uninterrupted_one_bit_for_bit(
     assert sorted(path.name for path in folder.iterdir()) == ["checkpoint", "history.json", STATE]
 
 
+class Stopping(planted.Quiet):
+    """Stops a run after an epoch of its own choice."""
+
+    def __init__(self, after: int) -> None:
+        super().__init__()
+        self.after = after
+
+    def epoch(self, record: dict[str, Any]) -> None:
+        if record["epoch"] == self.after:
+            raise Stop
+
+
+@pytest.mark.parametrize("optimiser", ["adam", "adagrad"])
+def test_halved_rates_and_forgotten_moments_are_brought_back(
+    optimiser: str, world: IndexedDataset, tmp_path: Path
+) -> None:
+    how = {"name": optimiser, "learning_rate": 0.3, "schedule": "halving", "weight_decay": 1e-5, "clip_norm": 5.0}
+    model = {**planted.KTUP, "strategy": "hard"}
+    settings = planted.config(model, epochs=6, joint="steps", joint_weight=0.7, optimiser=how)
+    straight = planted.run(settings, world, tmp_path / "straight")
+    halvings = []
+    for after in (3, 4, 5):
+        folder = tmp_path / f"stopped after {after}"
+        with pytest.raises(Stop):
+            planted.run(settings, world, folder, Stopping(after))
+        with safe_open(folder / STATE, framework="pt") as file:
+            halvings.append(json.loads(file.metadata()["progress"])["halvings"])
+        resumed = planted.run(settings, world, folder, resume=True)
+        expected, found = (load_file(r.checkpoint.parent / STATE) for r in (straight, resumed))
+        assert expected.keys() == found.keys()
+        assert {name for name in expected if not torch.equal(expected[name], found[name])} == set()
+        assert without_seconds(resumed.history) == without_seconds(straight.history)
+    assert halvings == [0, 1, 2]
+
+
 def test_a_run_stopped_after_its_last_best_epoch_is_published_when_resumed(
     world: IndexedDataset, stopped: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

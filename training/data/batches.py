@@ -26,6 +26,22 @@ def endless(rows: Tensor, batch_size: int, generator: Generator) -> Iterator[Ten
         yield from shuffled(rows, batch_size, generator)
 
 
+def turns(n_recommendation: int, share: float) -> list[bool]:
+    """Give the steps of an epoch with `n_recommendation` batches of interactions: True takes one, False one of triples.
+
+    Of each ten steps the first are recommendation steps: those with step mod 10 < 10 share, as in the public code of
+    Cao et al., WWW 2019. The last ten has as many as are left, and its graph steps all the same.
+
+    >>> "".join("r" if turn else "g" for turn in turns(8, 0.5))
+    'rrrrrgggggrrrggggg'
+    """
+    of_ten = sum(step < 10 * share - 1e-9 for step in range(10))
+    steps: list[bool] = []
+    for start in range(0, n_recommendation, of_ten):
+        steps += [True] * min(of_ten, n_recommendation - start) + [False] * (10 - of_ten)
+    return steps
+
+
 def sample(rows: NDArray[np.int64], count: int, seed: int) -> NDArray[np.int64]:
     """Draw at most `count` of the (n, k) rows without replacement, by the seed alone; they stay in their order."""
     if len(rows) <= count:
