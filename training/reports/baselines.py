@@ -26,13 +26,19 @@ class RankingShares(_Part):
 
 
 class Baseline(_Part):
-    """One method: its settings, chosen on validation, and what it reached."""
+    """One method: its settings, chosen on validation, and what it reached; `valid` is null where another row chose."""
 
     name: str
+    fitted_on: tuple[Literal["train", "valid"], ...] = ("train",)
     settings: dict[str, Any]
     seconds: float
-    valid: RankingShares
+    valid: RankingShares | None
     test: RankingShares
+
+    @property
+    def title(self) -> str:
+        """The name, with what it was fitted on where that is more than train."""
+        return self.name if self.fitted_on == ("train",) else f"{self.name}, fitted on {' and '.join(self.fitted_on)}"
 
 
 class Baselines(_Part):
@@ -42,6 +48,7 @@ class Baselines(_Part):
     protocol: Literal["strict"]
     split: Literal["test"]
     top_n: int
+    command: str = ""
     rows: tuple[Baseline, ...]
 
 
