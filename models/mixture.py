@@ -4,10 +4,11 @@ With a = softmax((a_u + a_i) / tau), products a_u = P u, a_i = P i, b_u = W u, b
 
     m = 2 s + q_pp - 2 t (t + q_wp) + q_ww t^2,   s = a.(a_u - a_i),  t = a.(b_u - b_i),  q_xy = a' G_xy a
 
-is all of g^2 = |u - i|^2 + m that depends on the preferences. Autograd would write some twenty (B, n, P) tensors to
-memory and read them back. Here a block of users stays in the processor's cache; nothing of size B x n x P is kept, and
-the backward pass computes the block again. Preferences lie along the first dimension, so that sums over them are sums
-of long vectors.
+is all of g^2 = |u - i|^2 + m that depends on the preferences. Where the attention is not too sharp for it, m comes
+from matrix products (models/factorised_mixture.py); else each weight is computed here. Autograd would write some twenty
+(B, n, P) tensors to memory and read them back. Here a block of users stays in the processor's cache; nothing of size
+B x n x P is kept, and the backward pass computes the block again. Preferences lie along the first dimension, so that
+sums over them are sums of long vectors.
 """
 
 from typing import Any
@@ -15,6 +16,8 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
+
+from models.factorised_mixture import factorised_mixture, fits
 
 BLOCK_ELEMENTS = {"cpu": 1 << 16}
 """Numbers of a block's (P, users, n) tensor: a quarter of a MiB of float32, which stays in the cache of a core."""
@@ -36,6 +39,15 @@ def soft_mixture(
     Returns:
         (B, n). Differentiable once in every tensor.
     """
+    if fits(user_logits, item_logits, tau):
+        return factorised_mixture(user_logits, item_logits, user_normals, item_normals, grams, tau)
+    return weighted_mixture(user_logits, item_logits, user_normals, item_normals, grams, tau)
+
+
+def weighted_mixture(
+    user_logits: Tensor, item_logits: Tensor, user_normals: Tensor, item_normals: Tensor, grams: Tensor, tau: float
+) -> Tensor:
+    """Give the same m by way of each weight, for attention of any sharpness."""
     function: Any = _SoftMixture
     m: Tensor = function.apply(user_logits, item_logits, user_normals, item_normals, grams, tau)
     return m
