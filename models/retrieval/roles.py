@@ -33,6 +33,12 @@ class Roles:
         """Give the (n,) sorted entity rows seen on that side of that relation."""
         return self._lists[side][relation]
 
+    def mask(self, relations: NDArray[np.int64], side: Side, n_entities: int) -> NDArray[np.bool_]:
+        """Tell for (B,) relations which entities were seen on that side; returns (B, n_entities)."""
+        seen = np.zeros((len(relations), n_entities), dtype=np.bool_)
+        seen[self._lists[side].pairs_of(relations)] = True
+        return seen
+
     def relations_between(self, head: int, tail: int, n_relations: int) -> NDArray[np.int64]:
         """Give the relations that had this entity as head and that one as tail, each in some fact."""
         seen = [r for r in range(n_relations) if _holds(self.entities(r, "head"), head)]

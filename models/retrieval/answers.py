@@ -1,0 +1,61 @@
+"""The answers of queries among given facts: which entities stand as tails of (h, r, ?), or as heads of (?, r, t)."""
+
+from collections.abc import Mapping
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from models.retrieval.roles import SIDES, Side
+
+Rows = NDArray[np.int64]
+GIVEN: Mapping[Side, int] = {"tail": 0, "head": 2}
+"""The column of a triple that is given where a side is asked for."""
+
+
+class Answers:
+    """(n, 3) head, relation, tail rows, in any order, looked up by query; repeats count once.
+
+    A query is (given entity, relation) and the side that is asked for. Memory is a few numbers for each fact, whatever
+    the number of entities and relations.
+    """
+
+    def __init__(self, triples: Rows, n_relations: int) -> None:
+        self.triples = np.unique(triples, axis=0) if len(triples) else triples.reshape(0, 3)
+        self._n_relations = n_relations
+        self._keys: dict[Side, Rows] = {}
+        self._columns: dict[Side, Rows] = {}
+        for side in SIDES:
+            given, asked = GIVEN[side], 2 - GIVEN[side]
+            keys = self.triples[:, given] * n_relations + self.triples[:, 1]
+            order = np.argsort(keys, kind="stable")  # the triples are sorted: within a query the answers stay so
+            self._keys[side], self._columns[side] = keys[order], self.triples[order, asked]
+
+    def __len__(self) -> int:
+        return len(self.triples)
+
+    def queries(self, side: Side) -> Rows:
+        """Give the (n, 2) distinct queries that have an answer, sorted: given entity, relation."""
+        keys = np.unique(self._keys[side])
+        return np.stack([keys // self._n_relations, keys % self._n_relations], axis=1)
+
+    def counts(self, side: Side, queries: Rows) -> Rows:
+        """Count the answers of (B, 2) queries; returns (B,)."""
+        start, end = self._places(side, queries)
+        return end - start
+
+    def pairs_of(self, side: Side, queries: Rows) -> tuple[Rows, Rows]:
+        """Give (position in `queries`, entity row) of every answer of (B, 2) queries, without a Python loop."""
+        start, end = self._places(side, queries)
+        counts = end - start
+        offsets = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
+        return np.repeat(np.arange(len(queries)), counts), self._columns[side][np.repeat(start, counts) + offsets]
+
+    def tensor(self) -> Tensor:
+        """Give the triples as (n, 3) int32, to be stored."""
+        return torch.from_numpy(self.triples.astype(np.int32))
+
+    def _places(self, side: Side, queries: Rows) -> tuple[Rows, Rows]:
+        keys, wanted = self._keys[side], queries[:, 0] * self._n_relations + queries[:, 1]
+        return np.searchsorted(keys, wanted), np.searchsorted(keys, wanted, side="right")
