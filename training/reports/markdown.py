@@ -24,12 +24,13 @@ def table(header: Sequence[str], rows: Iterable[Sequence[str]], left: int = 1) -
 
 
 def number(value: float, decimals: int, signed: bool = False) -> str:
-    """Spell a number with a true minus sign; one that rounds to nothing has none.
+    """Spell a number with a true minus sign; one that rounds to nothing has no sign.
 
     >>> number(-0.001, 2), number(-1.5, 1), number(0.25, 2, signed=True)
     ('0.00', '−1.5', '+0.25')
     """
-    text = f"{round(value, decimals) + 0.0:{'+' if signed else ''}.{decimals}f}"
+    rounded = round(value, decimals) + 0.0
+    text = f"{rounded:{'+' if signed and rounded else ''}.{decimals}f}"
     return text.replace("-", "−")
 
 

@@ -52,10 +52,8 @@ def readable(external_id: str) -> str:
     >>> readable("http://dbpedia.org/resource/Joel_Schumacher"), readable("u1/2")
     ('Joel Schumacher', 'u1/2')
     """
-    if not re.match(r"https?://", external_id):
-        return external_id
-    last = re.split(r"[/#]", external_id.rstrip("/#"))[-1]
-    return unquote(last).replace("_", " ").strip() or external_id
+    last = re.search(r"^https?://.*[/#]([^/#]+)[/#]*$", external_id)
+    return unquote(last.group(1)).replace("_", " ").strip() if last else external_id
 
 
 def _column(frame: pl.DataFrame, key: str, value: str) -> dict[str, str]:

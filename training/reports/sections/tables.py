@@ -132,6 +132,7 @@ def _line(system: str, columns: Sequence[Column], paper: Row, ours: Ours) -> str
         difference = round(value.mean - paper[column.place], metric.decimals)
         better = difference > 0 if metric.higher_is_better else difference < 0
         word = "equal" if difference == 0 else "better" if better else "worse"
-        groups[word].append(f"{column.title} {metric.spelt_one(difference, signed=True)}")
+        amount = "" if word == "equal" else f" {metric.spelt_one(difference, signed=True)}"
+        groups[word].append(f"{column.title}{amount}")
     told = "; ".join(f"{word} in {', '.join(found)}" for word, found in groups.items() if found)
     return f"- **{plain(name_of(system))}**, ours against the paper's: {told}."
