@@ -25,10 +25,18 @@ class _Section(BaseModel):
 
 
 class RecommendationLoss(_Section):
-    """How a pair is taught. `softmax` compares it with many negatives at once, `bpr` with one (the paper's loss)."""
+    """How a pair is taught: `softmax` compares it with many negatives at once, `bpr` with one (the paper's loss).
 
-    loss: Literal["softmax", "bpr"] = "softmax"
-    negatives: int = Field(256, ge=1, description="negatives of a batch (softmax), shared by its rows")
+    `listwise` takes whole users: each of a user's items is compared with all items that are not theirs.
+    """
+
+    loss: Literal["softmax", "bpr", "listwise"] = "softmax"
+    negatives: int = Field(
+        256, ge=1, description="negatives of a batch, shared by its rows; listwise: all items where there are no more"
+    )
+    user_balance: float = Field(
+        0.0, ge=-2, le=2, description="listwise: a pair of a user with n items weighs n ** -balance; 1: all users alike"
+    )
     sharpness: float = Field(5.0, gt=0, description="s of the softmax over s * score")
     regulariser_weight: float = Field(1.0, ge=0, description="of a model's own regulariser: cofm-reg's | i - e |")
     orthogonality_weight: float = Field(0.0, ge=0, description="of sum (w . p)^2 / |p|^2 over the preferences, if any")
@@ -83,7 +91,7 @@ class TrainingConfig(_Section):
     protocol: Literal["strict", "paper"] = "strict"
     seed: int = Field(0, ge=0, lt=2**63)
     epochs: int = Field(30, ge=1)
-    batch_size: int = Field(1024, ge=1, description="interactions in one step")
+    batch_size: int = Field(1024, ge=1, description="interactions in one step; listwise: users")
     joint_weight: float = Field(0.5, ge=0, le=1, description="lambda: L = lambda L_rec + (1 - lambda) L_kg")
     joint: Literal["sum", "steps"] = Field("sum", description="lambda weighs the losses, or is a share of the steps")
     recommendation: RecommendationLoss = RecommendationLoss()

@@ -4,6 +4,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+EXCLUDED = -1e30
+"""A score for what is not to be compared: its exponential is 0, and so is every gradient (of -inf, some are NaN)."""
+
 
 def bpr(positive: Tensor, negative: Tensor, usable: Tensor) -> Tensor:
     """-log sigma(y+ - y-) over (B,) scores (Rendle et al., UAI 2009; the paper's recommendation loss)."""
@@ -23,6 +26,16 @@ def sampled_softmax(positive: Tensor, negatives: Tensor, excluded: Tensor, sharp
     others = (sharpness * negatives).masked_fill(excluded, float("-inf"))
     scores = torch.cat([sharpness * positive.unsqueeze(1), others], dim=1)
     return _mean(torch.logsumexp(scores, dim=1) - scores[:, 0], ~excluded.all(dim=1))
+
+
+def listwise(positive: Tensor, others: Tensor, weights: Tensor) -> Tensor:
+    """-log( exp(y+) / (exp(y+) + exp(o)) ), a mean over (n,) positives by their weights.
+
+    `others` (n,) is the log of the sum of exp(y-) over the items that are not the user's, where y- is EXCLUDED for
+    those that are; a pair without any other is left out. Both come with their sharpness.
+    """
+    weights = torch.where(others > EXCLUDED / 2, weights, 0.0)
+    return (weights * functional.softplus(others - positive)).sum() / weights.sum().clamp_min(1e-12)
 
 
 def orthogonality(preferences: Tensor, normals: Tensor) -> Tensor:

@@ -120,7 +120,7 @@ class _Trainer:
     def _plan_epoch(self) -> list[tuple[bool, bool]]:
         """Tell for each step of an epoch whether it takes interactions, and whether it takes triples."""
         if self.recommendation is not None:
-            rows, size = len(self.dataset.interactions["train"]), self.config.batch_size
+            rows, size = len(self.recommendation.rows), self.config.batch_size
         else:
             rows, size = len(self.dataset.triples["train"]), self.config.completion.batch_size
         if rows == 0:
@@ -160,9 +160,9 @@ class _Trainer:
         started = time.perf_counter()
         self.model.train()
         epoch, losses = self.progress.epoch + 1, torch.zeros(len(self.plan), 2, device=self.device)
-        for k, (pairs, triples) in enumerate(self._batches()):
+        for k, (rows, triples) in enumerate(self._batches()):
             self._set_learning_rate()
-            losses[k] = self._step(pairs, triples)
+            losses[k] = self._step(rows, triples)
             self.progress.step += 1
             if self.device.type == "cpu":
                 self._check_losses(epoch, losses, k, k + 1)
@@ -179,18 +179,23 @@ class _Trainer:
         return record | ({"completion_loss": means[1]} if self.completion else {})
 
     def _batches(self) -> Iterator[tuple[Tensor | None, Tensor | None]]:
-        pairs = torch.from_numpy(self.dataset.interactions["train"]).to(self.device)
-        triples = torch.from_numpy(self.dataset.triples["train"]).to(self.device)
-        positives = shuffled(pairs, self.config.batch_size, self.generator)
-        facts = endless(triples, self.config.completion.batch_size, self.generator)
+        """Yield for each step of the plan its rows of interactions or users, and its rows of triples."""
+        positives: Iterator[Tensor] = iter(())
+        facts: Iterator[Tensor] = iter(())
+        if self.recommendation is not None:
+            rows = torch.from_numpy(self.recommendation.rows).to(self.device)
+            positives = shuffled(rows, self.config.batch_size, self.generator)
+        if self.completion is not None:
+            rows = torch.from_numpy(self.completion.rows).to(self.device)
+            facts = endless(rows, self.config.completion.batch_size, self.generator)
         for recommends, completes in self.plan:
             yield next(positives) if recommends else None, next(facts) if completes else None
 
-    def _step(self, pairs: Tensor | None, triples: Tensor | None) -> Tensor:
+    def _step(self, rows: Tensor | None, triples: Tensor | None) -> Tensor:
         """Take one step; give the two losses, before weighting, as (2,)."""
         recommendation = completion = None
-        if self.recommendation and pairs is not None:
-            recommendation = self.recommendation.loss(self.model, pairs, self.generator)
+        if self.recommendation and rows is not None:
+            recommendation = self.recommendation.loss(self.model, rows, self.generator)
         if self.completion and triples is not None:
             completion = self.completion.loss(self.model, triples, self.generator)
         self.optimiser.zero_grad()

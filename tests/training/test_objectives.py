@@ -6,9 +6,10 @@ import pytest
 import torch
 from torch import Generator, Tensor
 
+from models.retrieval.ranking import RowLists
 from tests.training.planted import CPU, rows
 from training.config import CompletionLoss, RecommendationLoss
-from training.objectives import CompletionObjective, RecommendationObjective, joined
+from training.objectives import CompletionObjective, ListwiseObjective, RecommendationObjective, joined
 from training.sampling.membership import KnownSet
 
 
@@ -18,7 +19,10 @@ class Fixed:
     def score_pairs(self, users: Tensor, items: Tensor, *, generator: Generator | None = None) -> Tensor:
         return -items.double()
 
-    def score_items(self, users: Tensor, candidates: Tensor, *, generator: Generator | None = None) -> Tensor:
+    def score_items(
+        self, users: Tensor, candidates: Tensor | None = None, *, generator: Generator | None = None
+    ) -> Tensor:
+        candidates = torch.arange(4) if candidates is None else candidates
         return -candidates.double().repeat(len(users), 1)
 
     def score_triples(self, heads: Tensor, relations: Tensor, tails: Tensor) -> Tensor:
@@ -37,12 +41,14 @@ ONE_PAIR, ONE_TRIPLE = torch.tensor([[0, 0]]), torch.tensor([[0, 0, 0]])
 
 def recommendation(**settings: Any) -> RecommendationObjective:
     """Two items, of which the only user knows item 0: item 1 is the only negative."""
-    return RecommendationObjective(RecommendationLoss(**settings), KnownSet(rows((0, 0)), (1, 2), CPU), 2)
+    known = KnownSet(rows((0, 0)), (1, 2), CPU)
+    return RecommendationObjective(RecommendationLoss(**settings), rows((0, 0)), known, 2)
 
 
 def completion(**settings: Any) -> CompletionObjective:
     """Two entities and the only fact (0, 0, 0): the corruptions are (1, 0, 0) and (0, 0, 1), both scored -1."""
-    return CompletionObjective(CompletionLoss(**settings), KnownSet(rows((0, 0, 0)), (2, 1, 2), CPU), 2)
+    known = KnownSet(rows((0, 0, 0)), (2, 1, 2), CPU)
+    return CompletionObjective(CompletionLoss(**settings), rows((0, 0, 0)), known, 2)
 
 
 def test_bpr_compares_with_one_unknown_item() -> None:
@@ -56,6 +62,72 @@ def test_softmax_compares_with_every_draw_but_the_known_item() -> None:
     expected = torch.log(1 + draws.sum() * torch.tensor(-1.0).exp())
     loss = recommendation(negatives=64, sharpness=1.0).loss(Fixed(), ONE_PAIR, Generator().manual_seed(7))
     assert loss.item() == pytest.approx(expected.item(), abs=1e-5)
+
+
+def listwise(known: Tensor | None = None, **settings: Any) -> ListwiseObjective:
+    """Four items of scores 0, -1, -2, -3; user 0 has items 0 and 1, user 1 has item 3."""
+    positives = rows((0, 0), (0, 1), (1, 3))
+    lists = RowLists.of_pairs(positives, 2)
+    known_lists = lists if known is None else RowLists.of_pairs(known.numpy(), 2)
+    settings = {"loss": "listwise", "sharpness": 1.0, **settings}
+    return ListwiseObjective(RecommendationLoss(**settings), rows((0,), (1,)), lists, known_lists, 4)
+
+
+EVERYONE = torch.tensor([[0], [1]])
+# User 0 against items 2, 3: e^-2 + e^-3 = 0.185122, log(1 + 0.185122 e^0) = 0.169846, log(1 + 0.185122 e^1) = 0.407606.
+# User 1 against items 0, 1, 2: 1 + e^-1 + e^-2 = 1.503215, log(1 + 1.503215 e^3) = 3.440190.
+
+
+@pytest.mark.parametrize(
+    ("balance", "expected"),
+    [
+        (0.0, (0.169846 + 0.407606 + 3.440190) / 3),
+        (1.0, ((0.169846 + 0.407606) / 2 + 3.440190) / 2),
+    ],
+    ids=["pairs alike", "users alike"],
+)
+def test_listwise_compares_each_item_of_a_user_with_all_that_are_not_theirs(balance: float, expected: float) -> None:
+    loss = listwise(user_balance=balance).loss(Fixed(), EVERYONE, SEEDED)
+    assert loss.item() == pytest.approx(expected, abs=1e-6)
+
+
+def test_listwise_leaves_what_a_protocol_knows_out_of_the_others() -> None:
+    # Item 2 of user 0 is known but no positive: only item 3 is left, log(1 + e^-3) and log(1 + e^-2)
+    known = torch.tensor([[0, 0], [0, 1], [0, 2], [1, 3]])
+    loss = listwise(known).loss(Fixed(), EVERYONE[:1], SEEDED)
+    assert loss.item() == pytest.approx((0.048587 + 0.126928) / 2, abs=1e-6)
+
+
+def test_listwise_estimates_the_sum_over_others_from_those_drawn() -> None:
+    draws = torch.randint(4, (3,), generator=Generator().manual_seed(7))
+    usable = draws[draws >= 2]
+    assert 0 < len(usable) < 3
+    total = 2 / len(usable) * (-usable.double()).exp().sum()
+    expected = (torch.log(1 + total) + torch.log(1 + total * torch.tensor(1.0).exp())) / 2
+    loss = listwise(negatives=3).loss(Fixed(), EVERYONE[:1], Generator().manual_seed(7))
+    assert loss.item() == pytest.approx(expected.item(), abs=1e-6)
+
+
+class Learning(Fixed):
+    """Scores all items by one weight each, which learns."""
+
+    def __init__(self) -> None:
+        self.weights = torch.zeros(4, dtype=torch.float64, requires_grad=True)
+
+    def score_items(
+        self, users: Tensor, candidates: Tensor | None = None, *, generator: Generator | None = None
+    ) -> Tensor:
+        return self.weights.repeat(len(users), 1)
+
+
+def test_a_user_who_has_every_item_teaches_listwise_nothing_and_gives_no_nan() -> None:
+    everything = torch.tensor([[0, 0], [0, 1], [0, 2], [0, 3], [1, 3]])
+    model = Learning()
+    loss = listwise(everything).loss(model, EVERYONE[:1], SEEDED)
+    loss.backward()  # type: ignore[no-untyped-call]
+    assert loss.item() == 0.0
+    assert model.weights.grad is not None
+    assert model.weights.grad.tolist() == [0.0] * 4
 
 
 def test_margin_compares_with_one_corruption() -> None:

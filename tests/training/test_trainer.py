@@ -30,6 +30,7 @@ EVERY_MODEL = [
     *({**TUP, "norm": norm, "strategy": strategy} for norm in ("l1", "l2") for strategy in ("soft", "hard")),
     *({**KTUP, "norm": norm, "strategy": strategy} for norm in ("l1", "l2") for strategy in ("soft", "hard")),
 ]
+LISTWISE = {"recommendation": {"loss": "listwise"}, "batch_size": 16}
 PAPER_LOSSES = {"recommendation": {"loss": "bpr"}, "completion": {"loss": "margin", "batch_size": 32}}
 
 
@@ -46,7 +47,11 @@ def _name(model: dict[str, Any]) -> str:
     return "-".join(str(model[key]) for key in ("name", "strategy", "norm") if key in model)
 
 
-@pytest.mark.parametrize("losses", [{}, PAPER_LOSSES], ids=["softmax", "paper's losses"])
+@pytest.mark.parametrize(
+    "losses",
+    [{}, PAPER_LOSSES, LISTWISE],
+    ids=["softmax", "paper's losses", "listwise"],
+)
 @pytest.mark.parametrize("model", EVERY_MODEL, ids=_name)
 def test_every_model_lowers_its_losses(
     model: dict[str, Any], losses: dict[str, Any], world: IndexedDataset, folder: Path
@@ -57,6 +62,12 @@ def test_every_model_lowers_its_losses(
     lowered = [last[name] < first[name] for name in first if name.endswith("_loss")]
     assert lowered == [True] * (2 if model["name"] in ("ktup", *JOINT_BASELINES) else 1)
     assert load_checkpoint(result.checkpoint).model_name == model["name"]
+
+
+def test_listwise_learns_from_a_few_drawn_items_too(world: IndexedDataset, folder: Path) -> None:
+    settings = {"recommendation": {"loss": "listwise", "negatives": 8}, "batch_size": 16}
+    result = planted.run(planted.config(KTUP, epochs=6, validation={"every": 6}, **settings), world, folder)
+    assert result.history[-1]["recommendation_loss"] < result.history[0]["recommendation_loss"]
 
 
 def test_a_trained_model_beats_most_popular_by_far(world: IndexedDataset, trained: TrainingResult) -> None:
