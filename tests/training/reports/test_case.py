@@ -130,6 +130,14 @@ def test_the_drawing_stands_titles_of_any_kind(tmp_path: Path) -> None:
     assert_drawn(tmp_path, "case")
 
 
+def test_the_same_case_gives_the_same_files(tmp_path: Path) -> None:
+    drawn, labels = case(listed("f7", tie("f1"))), Labels(planted.dataset())
+    for name in ("first", "second"):
+        draw_case(drawn, labels, tmp_path, name)
+    for kind in ("png", "svg"):
+        assert (tmp_path / f"first.{kind}").read_bytes() == (tmp_path / f"second.{kind}").read_bytes()
+
+
 def test_without_a_grounded_reason_nothing_is_drawn(tmp_path: Path) -> None:
     assert not draw_case(case(listed("f7", grounded=False)), Labels(planted.dataset()), tmp_path, "case")
     assert list(tmp_path.iterdir()) == []

@@ -129,16 +129,19 @@ def test_the_user_of_the_case_study_has_the_history_and_the_list_of_the_checkpoi
     assert {item["item_id"] for item in case["recommended"] if item["in_test"]} == met["test"] & set(listed)
 
 
-def test_a_report_replaces_an_older_one_but_nothing_else(place: Path, report: Path, tmp_path: Path) -> None:
-    before = (report / "report.md").read_text()
-    (report / "old.png").touch()
-    assert paper(place, report)[0] == 0
-    assert (report / "report.md").read_text() == before
-    assert not (report / "old.png").exists()
-    (tmp_path / "letters.txt").touch()
-    code, _, err = paper(place, tmp_path)
-    assert (code, "holds no report.md, so it is not ours to overwrite" in err) == (2, True)
-    assert [path.name for path in tmp_path.iterdir()] == ["letters.txt"]
+def test_a_report_replaces_an_older_one_but_nothing_else(place: Path, tmp_path: Path) -> None:
+    out, other = tmp_path / "out", tmp_path / "letters"
+    assert strict(place, out, place / "baselines.json")[0] == 0
+    before = (out / "report.md").read_text()
+    (out / "old.png").touch()
+    assert strict(place, out, place / "baselines.json")[0] == 0
+    assert [path.name for path in out.iterdir()] == ["report.md"]
+    assert (out / "report.md").read_text() == before
+    other.mkdir()
+    (other / "letter.txt").touch()
+    for code, _, err in (strict(place, other, place / "baselines.json"), paper(place, other)):
+        assert (code, "holds no report.md, so it is not ours to overwrite" in err) == (2, True)
+    assert [path.name for path in other.iterdir()] == ["letter.txt"]
 
 
 def test_strict_results_never_stand_beside_the_paper(place: Path, tmp_path: Path) -> None:
