@@ -5,6 +5,7 @@ order of two items independent of how many were scored together.
 """
 
 import logging
+import math
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -121,7 +122,11 @@ class InferenceRelease:
     def complete(
         self, query: CompletionQuery, limit: int, exclude: Collection[str] = (), type_check: bool = True
     ) -> list[ScoredCandidate]:
-        """Rank what may complete the query, best first, ties in vocabulary order."""
+        """Rank what may complete the query, best first, ties in vocabulary order.
+
+        A probability stands where the release has a calibration, an entity is asked for, and the release was made
+        without the fact: it tells how likely missing facts are, and the model was taught that those are true.
+        """
         target = "relation" if query.target == "relation" else "entity"
         vocabulary = self._vocabulary("relations" if target == "relation" else "entities")
         scores, seen = self._completion_scores(query), self._seen(query)
@@ -133,7 +138,11 @@ class InferenceRelease:
         kept[[row for external_id in exclude if (row := vocabulary.get(external_id)) is not None]] = False
         rows = np.flatnonzero(kept)
         best = rows[np.argsort(-scores[rows], kind="stable")[:limit]]
-        return [ScoredCandidate(vocabulary.id(int(k)), float(scores[k]), None, bool(seen[k])) for k in best]
+        probable = self._probabilities(query, scores, seen)[best].tolist()
+        return [
+            ScoredCandidate(vocabulary.id(row), score, None if math.isnan(p) else p, bool(seen[row]))
+            for row, score, p in zip(best.tolist(), scores[best].tolist(), probable, strict=True)
+        ]
 
     @torch.no_grad()
     def _completion_scores(self, query: CompletionQuery) -> NDArray[np.float64]:
@@ -150,6 +159,16 @@ class InferenceRelease:
             scores = self._model.score_relations(rows["head"], rows["tail"])
         found: NDArray[np.float64] = scores[0].to(torch.float64).numpy()
         return found
+
+    def _probabilities(
+        self, query: CompletionQuery, scores: NDArray[np.float64], seen: NDArray[np.bool_]
+    ) -> NDArray[np.float64]:
+        """Give a probability for every candidate, whatever is excluded or cut off; NaN where there is none."""
+        calibration = self._release.calibration
+        if calibration is None or query.target == "relation":
+            return np.full(len(scores), np.nan)
+        given = self._row("entity", (query.head if query.target == "tail" else query.tail) or "")
+        return calibration.probabilities(query.target, given, self._row("relation", query.relation or ""), scores, seen)
 
     def _seen(self, query: CompletionQuery) -> NDArray[np.bool_]:
         """Tell which rows of the target's vocabulary were seen in that role in training."""

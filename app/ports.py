@@ -83,7 +83,11 @@ class CompletionQuery:
 
 @dataclass(frozen=True, slots=True)
 class ScoredCandidate:
-    """An entity or relation that may complete a query. `probability` is None where the release has no calibration."""
+    """An entity or relation that may complete a query.
+
+    `probability` is that of a missing fact: None where the release has no calibration, for relations, and for facts
+    that the release was made from.
+    """
 
     id: str
     score: float

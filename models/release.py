@@ -4,6 +4,8 @@
     model/               a checkpoint (models/checkpoint.py): weights, vocabularies, its own manifest
     index/               the FAISS indexes (models/retrieval/index.py)
     roles.safetensors    which entities were seen in which role (models/retrieval/roles.py)
+    calibration.safetensors  how probable a missing fact is (models/retrieval/calibration.py); absent where it was not
+                         fitted, and in releases that are older than it
 
 It is written aside and renamed; nothing in it is ever overwritten.
 """
@@ -30,26 +32,36 @@ from models.checkpoint import (
     load_checkpoint,
     read_manifest,
 )
+from models.retrieval.calibration import Calibration
 from models.retrieval.index import IndexShape, PreferenceIndex, UnusableIndex
 from models.retrieval.roles import Roles
 from models.retrieval.search import Searcher
 
-MODEL, INDEX, ROLES = "model", "index", "roles.safetensors"
+MODEL, INDEX, ROLES, CALIBRATION = "model", "index", "roles.safetensors", "calibration.safetensors"
 RELEASE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
 
 @dataclass(frozen=True)
 class Release:
-    """A release ready to answer: the model in float64 on the CPU, its searcher, and the roles of its graph."""
+    """A release ready to answer: the model in float64 on the CPU, its searcher, and the roles of its graph.
+
+    `calibration` is None where the release has none.
+    """
 
     manifest: Mapping[str, Any]
     checkpoint: Checkpoint
     searcher: Searcher
     roles: Roles
+    calibration: Calibration | None
 
 
 def write_release(
-    directory: Path, checkpoint: Path, index: PreferenceIndex, roles: Roles, values: Mapping[str, Any]
+    directory: Path,
+    checkpoint: Path,
+    index: PreferenceIndex,
+    roles: Roles,
+    values: Mapping[str, Any],
+    calibration: Calibration | None = None,
 ) -> None:
     """Write a release from a checkpoint directory; `values` (JSON) become its manifest, `nominate` among them.
 
@@ -63,7 +75,13 @@ def write_release(
         shutil.copytree(checkpoint, temporary / MODEL)
         index.save(temporary / INDEX)
         save_file(roles.tensors(), temporary / ROLES)
-        own = [temporary / MODEL / MANIFEST, temporary / ROLES, *sorted((temporary / INDEX).iterdir())]
+        if calibration is not None:
+            save_file(calibration.tensors(), temporary / CALIBRATION)
+        own = [
+            temporary / MODEL / MANIFEST,
+            *sorted(temporary.glob("*.safetensors")),
+            *sorted((temporary / INDEX).iterdir()),
+        ]
         files = {path.relative_to(temporary).as_posix(): file_hash(path) for path in own}
         manifest = {"format_version": 1, "kind": "release", "release_id": directory.name, **values, "files": files}
         (temporary / MANIFEST).write_text(json.dumps(manifest, indent=2, ensure_ascii=False), encoding="utf-8")
@@ -101,6 +119,14 @@ def load_release(directory: Path) -> Release:
         index = PreferenceIndex.load(directory / INDEX, shape)
         roles = Roles.of_tensors(load_file(directory / ROLES))
         searcher = Searcher(model, index, int(manifest["index"]["nominate"]))
+        calibration = _calibration(directory, manifest, checkpoint)
     except (UnusableIndex, SafetensorError, KeyError, TypeError, ValueError) as error:
         raise CheckpointError(directory, str(error)) from error
-    return Release(manifest, checkpoint, searcher, roles)
+    return Release(manifest, checkpoint, searcher, roles, calibration)
+
+
+def _calibration(directory: Path, manifest: Mapping[str, Any], checkpoint: Checkpoint) -> Calibration | None:
+    if CALIBRATION not in manifest["files"]:
+        return None
+    n_entities, n_relations = (len(checkpoint.vocabularies[name]) for name in ("entities", "relations"))
+    return Calibration.of_tensors(load_file(directory / CALIBRATION), n_entities, n_relations)

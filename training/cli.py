@@ -32,7 +32,7 @@ from training.data.dataset import Dataset
 from training.data.indexed import IndexedDataset
 from training.presets import SystemRecipe, load_recipe
 from training.progress import RichObserver
-from training.release import make_release, measure_on_test, summary_rows
+from training.release import calibrated, calibration_rows, make_release, measure_on_test, summary_rows
 from training.trainer import train
 
 app = typer.Typer(
@@ -87,6 +87,9 @@ def evaluate_command(
     protocol: Annotated[
         Literal["strict", "paper"] | None, typer.Option(help="Default: the one it was trained under.")
     ] = None,
+    calibration: Annotated[
+        bool, typer.Option("--calibration", help="Fit probabilities of missing facts, too, and measure those.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
 ) -> None:
     """Measure a checkpoint on the test split: top-N recommendation and filtered graph completion."""
@@ -94,7 +97,10 @@ def evaluate_command(
         set_threads(threads)
         chosen = choose_device(device)
         dataset = IndexedDataset.of(Dataset.load(data))
-        metrics = measure_on_test(load_checkpoint(checkpoint, chosen), dataset, chosen, protocol)
+        loaded = load_checkpoint(checkpoint, chosen)
+        metrics = measure_on_test(loaded, dataset, chosen, protocol)
+        if calibration:
+            calibrated(loaded, dataset, metrics)
     if as_json:
         out.print_json(json.dumps(metrics))
         return
@@ -116,6 +122,8 @@ def release_command(
     with told_plainly(), errors.status("starting") as status:
         set_threads(threads)
         path = make_release(checkpoint, IndexedDataset.of(Dataset.load(data)), releases, release_id, status.update)
+    for name, value in calibration_rows(read_manifest(path)["metrics"]):
+        errors.print(f"{name}: {value}", markup=False, highlight=False, soft_wrap=True)
     say(f"release {path.name}")
 
 

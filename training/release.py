@@ -15,11 +15,13 @@ from numpy.typing import NDArray
 
 from models.checkpoint import Checkpoint, load_checkpoint
 from models.release import RELEASE_ID, write_release
+from models.retrieval.calibration import Calibration
 from models.retrieval.index import PreferenceIndex
 from models.retrieval.ranking import RowLists
 from models.retrieval.roles import Roles
 from models.retrieval.search import Searcher
 from training.data.indexed import IndexedDataset
+from training.evaluation.calibration import calibrate, measure
 from training.evaluation.completion import evaluate_completion
 from training.evaluation.protocol import PROTOCOLS
 from training.evaluation.recommendation import evaluate_recommendation, most_popular
@@ -65,6 +67,8 @@ def make_release(
     items_hash = checkpoint.vocabularies["items"].content_hash
     model = checkpoint.model.to(torch.float64)
     index = PreferenceIndex.build(model, items_hash)
+    say("calibrating the probabilities of missing facts")
+    calibration = calibrated(checkpoint, dataset, metrics)
     say("measuring candidate recall")
     recall = candidate_recall(model, index, dataset)
     values = {
@@ -78,7 +82,7 @@ def make_release(
         "versions": {"python": platform.python_version(), "torch": torch.__version__, "faiss": faiss.__version__},
     }
     roles = Roles.of_triples(dataset.triples["train"], len(dataset.relations))
-    write_release(releases / name, checkpoint_directory, index, roles, values)
+    write_release(releases / name, checkpoint_directory, index, roles, values, calibration)
     return releases / name
 
 
@@ -141,6 +145,20 @@ def measure_on_test(
     return metrics
 
 
+def calibrated(checkpoint: Checkpoint, dataset: IndexedDataset, metrics: dict[str, Any]) -> Calibration | None:
+    """Fit probabilities on the validation facts; how they hold on the test facts joins `metrics`.
+
+    None where there are too few validation facts to fit anything, or the model does not score facts.
+    """
+    if not hasattr(checkpoint.model, "score_triples"):
+        return None
+    settings, model = checkpoint.manifest["training"]["completion"], checkpoint.model.to("cpu", torch.float64)
+    calibration = calibrate(model, dataset, 1.0 if settings["loss"] == "margin" else settings["sharpness"])
+    if calibration is not None and "completion" in metrics:
+        metrics["completion"]["calibration"] = measure(model, calibration, dataset)
+    return calibration
+
+
 def candidate_recall(model: Any, index: PreferenceIndex, dataset: IndexedDataset) -> CandidateRecall:
     """Choose how many each index nominates, and measure what that finds, on other users.
 
@@ -180,6 +198,22 @@ def summary_rows(metrics: Mapping[str, Any]) -> list[tuple[str, str]]:
     rows = []
     for task in ("recommendation", "most_popular", "completion"):
         for name, value in metrics.get(task, {}).items():
-            shown = _FORMATS.get(name, "{:.2%}").format(value).replace("%", " %")
-            rows.append((f"{task.replace('_', '-')} {name}", shown))
-    return rows
+            if name != "calibration":
+                shown = _FORMATS.get(name, "{:.2%}").format(value).replace("%", " %")
+                rows.append((f"{task.replace('_', '-')} {name}", shown))
+    return rows + calibration_rows(metrics)
+
+
+def calibration_rows(metrics: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Give as such lines how probabilities of missing facts held on test, and how the softmax alone would have."""
+    found = metrics.get("completion", {}).get("calibration")
+    if not found or not found["candidates"]:
+        return []
+    errors, briers = (
+        [found[when][name] for when in ("after", "before")] for name in ("expected_calibration_error", "brier")
+    )
+    return [
+        ("completion calibration error", "{:.2%} (softmax alone: {:.2%})".format(*errors).replace("%", " %")),
+        ("completion brier score", "{:.4f} (softmax alone: {:.4f})".format(*briers)),
+        ("completion facts among candidates", "{positives:,} of {candidates:,}".format_map(found)),
+    ]

@@ -15,7 +15,7 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """One possible completion; `known` if the fact it makes is stored."""
+    """One possible completion; `known` if the fact it makes is stored, and then without a probability."""
 
     rank: int
     id: str
@@ -79,9 +79,14 @@ class CompletionService:
         table = self._relations if query.target == "relation" else self._entities
         labels = await table.labels([candidate.id for candidate in scored])
         return tuple(
-            Candidate(rank, c.id, labels.get(c.id), float(c.score), c.probability, c.id in known, c.type_ok)
+            Candidate(rank, c.id, labels.get(c.id), float(c.score), _probability(c, known), c.id in known, c.type_ok)
             for rank, c in enumerate(scored, start=1)
         )
+
+
+def _probability(candidate: ScoredCandidate, known: frozenset[str]) -> float | None:
+    """A probability speaks of facts that are missing; of a stored one there is nothing left to guess."""
+    return None if candidate.id in known else candidate.probability
 
 
 def _finite(scored: list[ScoredCandidate]) -> list[ScoredCandidate]:

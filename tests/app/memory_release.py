@@ -35,6 +35,8 @@ class MemoryRelease:
     facts: Collection[Fact] = ()
     gate: threading.Event = field(default_factory=threading.Event)
     calls: int = 0
+    calibrated: bool = False
+    """Whether candidates have a probability, which is then 1 / (1 + distance), stored or not."""
 
     def __post_init__(self) -> None:
         self.gate.set()
@@ -79,9 +81,10 @@ class MemoryRelease:
         self.gate.wait(10)
         table = self.relations if query.target == "relation" else self.entities
         scored = [
-            ScoredCandidate(candidate, self._fact_score(query, candidate), None, self._is_typed(query, candidate))
+            ScoredCandidate(candidate, score, self._probability(score), self._is_typed(query, candidate))
             for candidate in table
             if candidate not in exclude
+            for score in [self._fact_score(query, candidate)]
         ]
         kept = [candidate for candidate in scored if candidate.type_ok or not type_check]
         return sorted(kept, key=lambda candidate: -candidate.score)[:limit]
@@ -95,6 +98,9 @@ class MemoryRelease:
         (score, top), (second, _), *_ = self._reach(user_id, item_id)
         others = [PreferenceWeight(name, 0.0, 0.0) for name in self.relations if name != top]
         return Attribution(item_id, "hard", score, [PreferenceWeight(top, 1.0, 1.0), *others], second)
+
+    def _probability(self, score: float) -> float | None:
+        return 1 / (1 - score) if self.calibrated else None
 
     def _fact_score(self, query: CompletionQuery, candidate: str) -> float:
         parts = {"head": query.head, "relation": query.relation, "tail": query.tail, query.target: candidate}

@@ -3,6 +3,8 @@
 import httpx
 import pytest
 
+from tests.app.memory_release import MemoryRelease, MemoryStore
+
 pytestmark = pytest.mark.anyio
 
 
@@ -42,6 +44,20 @@ async def test_known_facts_are_marked_when_they_are_included(client: httpx.Async
         ("cameron", -5.0, False),
     ]
     assert body["known_excluded"] == 0
+
+
+async def test_missing_facts_have_a_probability_and_stored_ones_have_none(
+    client: httpx.AsyncClient, releases: MemoryStore, release_id: str
+) -> None:
+    release = releases.releases[release_id]
+    assert isinstance(release, MemoryRelease)
+    release.calibrated = True
+    body = await complete(client, "head=f2&relation=director&include_known=true")
+    # scott is stored; cameron is 5 away: 1 / (1 + 5).
+    assert [(c["known"], c["probability"]) for c in body["candidates"]] == [  # type: ignore[attr-defined]
+        (True, None),
+        (False, pytest.approx(1 / 6)),
+    ]
 
 
 async def test_a_head_is_completed_and_without_type_check_anything_may_be_one(client: httpx.AsyncClient) -> None:

@@ -15,6 +15,8 @@ from models.checkpoint import CheckpointError, file_hash, load_checkpoint, write
 from models.interface import Sizes
 from models.registry import build, config_from
 from models.release import load_release, write_release
+from models.retrieval.answers import Answers
+from models.retrieval.calibration import KINDS, Calibration, Curve
 from models.retrieval.index import PreferenceIndex
 from models.retrieval.roles import Roles
 from models.vocabulary import Vocabulary
@@ -207,6 +209,59 @@ def test_a_release_gives_back_model_index_and_roles(release: Path) -> None:
     assert loaded.roles.entities(1, "tail").tolist() == [0]
     assert loaded.roles.relations_between(0, 0, 2).tolist() == [1]
     assert loaded.roles.relations_between(1, 1, 2).tolist() == []
+
+
+CALIBRATION = Calibration(
+    5.0,
+    Answers(TRIPLES, 2),
+    {kind: Curve(*(torch.full((2,), 0.5, dtype=torch.float64) for _ in range(4))) for kind in KINDS},
+)
+
+
+@pytest.fixture
+def calibrated(tmp_path: Path, checkpoint: Path) -> Path:
+    index = PreferenceIndex.build(load_checkpoint(checkpoint).model, VOCABULARIES["items"].content_hash)
+    values = {"index": {"nominate": 3}}
+    write_release(tmp_path / "first", checkpoint, index, Roles.of_triples(TRIPLES, 2), values, CALIBRATION)
+    return tmp_path / "first"
+
+
+def test_a_release_gives_back_its_calibration(calibrated: Path) -> None:
+    loaded = load_release(calibrated).calibration
+    assert loaded is not None
+    typed, scores = np.array([True, False]), np.array([0.3, -0.4])
+    found = loaded.probabilities("head", 0, 0, scores, typed)
+    assert np.array_equal(found, CALIBRATION.probabilities("head", 0, 0, scores, typed))
+    assert np.isfinite(found).all()
+
+
+def test_a_release_from_before_calibration_loads_without_one(release: Path) -> None:
+    assert "calibration.safetensors" not in json.loads((release / "manifest.json").read_text())["files"]
+    assert load_release(release).calibration is None
+
+
+def _other_calibration(directory: Path, name: str, tensor: torch.Tensor) -> None:
+    path = directory / "calibration.safetensors"
+    save_file({**load_file(path), name: tensor}, path)
+    _rehash(directory, "calibration.safetensors")
+
+
+CALIBRATION_FAULTS: list[tuple[Callable[[Path], Any], str]] = [
+    (lambda d: save_file({}, d / "calibration.safetensors"), "calibration.safetensors is cut or was altered"),
+    (lambda d: (d / "calibration.safetensors").unlink(), "calibration.safetensors is missing"),
+    (lambda d: _other_calibration(d, "sharpness", torch.tensor([float("nan")])), "'sharpness'"),
+    (lambda d: _other_calibration(d, "tail.typed.offsets", torch.zeros(3, dtype=torch.float64)), "tail.typed.offsets"),
+    (lambda d: _other_calibration(d, "stored", torch.tensor([[0, 0, 2]], dtype=torch.int32)), "stored facts"),
+]
+
+
+@pytest.mark.parametrize(("fault", "reason"), CALIBRATION_FAULTS)
+def test_a_release_whose_calibration_was_tampered_with_is_refused(
+    calibrated: Path, fault: Callable[[Path], Any], reason: str
+) -> None:
+    fault(calibrated)
+    with pytest.raises(CheckpointError, match=reason):
+        load_release(calibrated)
 
 
 def test_another_user_may_read_every_file_of_a_release(release: Path) -> None:

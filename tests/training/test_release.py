@@ -8,10 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import polars as pl
 import pytest
 
 from models.checkpoint import CheckpointError, load_checkpoint, write_checkpoint
 from models.release import load_release
+from models.retrieval.calibration import KINDS
 from models.retrieval.index import PreferenceIndex
 from models.retrieval.ranking import RowLists
 from models.retrieval.search import Searcher
@@ -23,6 +25,8 @@ from training.evaluation.recommendation import most_popular
 from training.release import (
     CandidateRecall,
     ReleaseError,
+    calibrated,
+    calibration_rows,
     candidate_recall,
     make_release,
     measure_on_test,
@@ -31,7 +35,12 @@ from training.release import (
 )
 from training.trainer import TrainingResult, new_model
 
-STAGES = ["measuring on the test split", "indexing items for each preference", "measuring candidate recall"]
+STAGES = [
+    "measuring on the test split",
+    "indexing items for each preference",
+    "calibrating the probabilities of missing facts",
+    "measuring candidate recall",
+]
 
 
 @pytest.fixture(scope="module")
@@ -256,6 +265,77 @@ def test_a_summary_shows_shares_in_percent_counts_whole_and_ranks_to_a_tenth() -
         ("most-popular users", "5,576"),
         ("completion mean_rank", "123.6"),
     ]
+
+
+@pytest.fixture(scope="module")
+def held_out() -> IndexedDataset:
+    """The planted world with 20 of its 60 facts in valid, 10 in test."""
+    table = planted.tables()["triples"].with_row_index("row")
+    split = pl.when(pl.col("row") % 3 == 0).then(pl.lit("valid")).when(pl.col("row") % 6 == 1).then(pl.lit("test"))
+    return planted.indexed(triples=table.with_columns(split.otherwise(pl.lit("train")).alias("split")).drop("row"))
+
+
+@pytest.fixture(scope="module")
+def probable(held_out: IndexedDataset, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A release of it."""
+    home = tmp_path_factory.mktemp("probable")
+    result = planted.run(planted.config(epochs=2), held_out, home / "run")
+    return make_release(result.checkpoint, held_out, home, "probable")
+
+
+def test_a_release_has_a_calibration_that_is_measured_on_test(probable: Path, held_out: IndexedDataset) -> None:
+    found = manifest(probable)["metrics"]["completion"]["calibration"]
+    assert set(found) == {"candidates", "positives", "before", "after", "bins", "parts"}
+    assert set(found["parts"]) == {"tail", "head", "first_ten", "not_seen_in_role"}
+    assert 0 < found["positives"] <= 2 * 10
+    for when in ("before", "after"):
+        assert set(found[when]) == {"expected_calibration_error", "brier"}
+        assert all(0 <= value <= 1 for value in found[when].values())
+    checkpoint = load_checkpoint(probable / "model")
+    metrics = measure_on_test(checkpoint, held_out)
+    calibrated(checkpoint, held_out, metrics)
+    assert metrics == manifest(probable)["metrics"]
+
+
+def test_a_release_answers_with_probabilities_of_what_it_was_not_made_from(
+    probable: Path, held_out: IndexedDataset
+) -> None:
+    loaded = load_release(probable)
+    assert loaded.calibration is not None
+    assert set(loaded.calibration.curves) == set(KINDS)
+    known = np.concatenate([held_out.triples["train"], held_out.triples["valid"]])
+    assert loaded.calibration.stored.triples.tolist() == np.unique(known, axis=0).tolist()
+    assert loaded.calibration.sharpness == manifest(probable)["training"]["completion"]["sharpness"]
+
+
+def test_with_too_few_validation_facts_a_release_has_no_calibration_and_no_figure(made: Path) -> None:
+    assert load_release(made).calibration is None
+    assert not (made / "calibration.safetensors").exists()
+    assert "calibration" not in manifest(made)["metrics"]["completion"]
+
+
+def test_a_model_that_scores_no_facts_has_no_calibration(held_out: IndexedDataset, folder: Path) -> None:
+    settings = planted.config({"name": "bprmf", "embedding_size": 4}, epochs=1)
+    checkpoint = load_checkpoint(planted.run(settings, held_out, folder).checkpoint)
+    metrics: dict[str, Any] = {}
+    assert (calibrated(checkpoint, held_out, metrics), metrics) == (None, {})
+
+
+def test_people_are_told_both_errors_and_how_many_facts_they_rest_on() -> None:
+    before, after = (
+        {"expected_calibration_error": 0.0105, "brier": 0.003},
+        {"expected_calibration_error": 6e-4, "brier": 0.0022},
+    )
+    found = {"candidates": 205200, "positives": 555, "before": before, "after": after, "bins": [], "parts": {}}
+    metrics = {"completion": {"mrr": 0.25, "calibration": found}}
+    assert summary_rows(metrics) == [("completion mrr", "25.00 %"), *calibration_rows(metrics)]
+    assert calibration_rows(metrics) == [
+        ("completion calibration error", "0.06 % (softmax alone: 1.05 %)"),
+        ("completion brier score", "0.0022 (softmax alone: 0.0030)"),
+        ("completion facts among candidates", "555 of 205,200"),
+    ]
+    assert calibration_rows({"completion": {"mrr": 0.25, "calibration": None}}) == []
+    assert calibration_rows({}) == []
 
 
 def test_a_cut_checkpoint_makes_no_release(trained: TrainingResult, world: IndexedDataset, tmp_path: Path) -> None:

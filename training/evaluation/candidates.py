@@ -16,7 +16,7 @@ from models.retrieval.answers import Answers, Rows
 from models.retrieval.calibration import KINDS, Kind, log_softmax_by_kind, states_of
 from models.retrieval.roles import SIDES, Roles, Side
 
-SHOWN, QUERIES = 100, 5000
+SHOWN, QUERIES = 100, 2000
 """Candidates of a query, the most that the service returns; queries of a side, a random sample where there are more."""
 
 
