@@ -26,17 +26,19 @@ Strategy = Literal["hard", "soft"]
 Attention = Literal["softmax", "raw"]
 
 
-def check_attention(strategy: Strategy, attention: Attention, temperature: float) -> None:
+def check_attention(strategy: Strategy, attention: Attention, temperature: float, preference_scale: float) -> None:
     """Make sure that settings agree.
 
     Raises:
         ValueError: raw attention with hard induction, which chooses one preference, or with a temperature, which
-            divides what is put into a softmax.
+            divides what is put into a softmax, or with scaled preferences, which no softmax makes weights of.
     """
     if attention == "raw" and strategy == "hard":
         raise ValueError("model.attention: 'raw' is for soft induction; hard induction mixes nothing")
     if attention == "raw" and temperature != 1.0:
         raise ValueError(f"model.temperature: {temperature!r} divides phi before a softmax; attention = 'raw' has none")
+    if attention == "raw" and preference_scale != 1.0:
+        raise ValueError("model.preference_scale: raw attention has preferences of their own length; leave it at 1")
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,11 @@ from models.translation import FactScoring, HyperplaneFacts
 
 @dataclass(frozen=True)
 class KTUPConfig:
-    """Settings of KTUP; `temperature` divides phi before the softmax, 1 as in the paper."""
+    """Settings of KTUP; `temperature` divides phi before the softmax, 1 as in the paper.
+
+    `preference_scale` multiplies p^, 1 as in the paper: below 1, how far a preference carries is bounded more tightly
+    than where it points from, which keeps a model with many dimensions from overfitting (docs/experiments.md).
+    """
 
     embedding_size: int = 100
     strategy: Strategy = "soft"
@@ -32,9 +36,10 @@ class KTUPConfig:
     temperature: float = 1.0
     combine: Literal["sum", "mean", "mean-preferences"] = "sum"
     attention: Attention = "softmax"
+    preference_scale: float = 1.0
 
     def __post_init__(self) -> None:
-        check_attention(self.strategy, self.attention, self.temperature)
+        check_attention(self.strategy, self.attention, self.temperature, self.preference_scale)
 
 
 class KTUP(PreferenceScoring, FactScoring, nn.Module):
@@ -62,7 +67,7 @@ class KTUP(PreferenceScoring, FactScoring, nn.Module):
     def space(self) -> PreferenceSpace:
         """Induction and translation over p^ and w^."""
         c, scale = self.config, 1.0 if self.config.combine == "sum" else 0.5
-        preferences = scale * (self.preferences + self.relations)
+        preferences = c.preference_scale * scale * (self.preferences + self.relations)
         normals = scale * (self.preference_normals + self.relation_normals)
         raw_scale = 0.5 / scale if c.attention == "raw" else None  # phi is of p^, which may be halved already
         return PreferenceSpace(preferences, normals, c.strategy, c.norm, c.temperature, raw_scale)

@@ -20,7 +20,11 @@ from models.preferences import Attention, PreferenceScoring, PreferenceSpace, St
 
 @dataclass(frozen=True)
 class TUPConfig:
-    """Settings of TUP; `temperature` divides phi before the softmax, 1 as in the paper."""
+    """Settings of TUP; `temperature` divides phi before the softmax, 1 as in the paper.
+
+    `preference_scale` multiplies p, 1 as in the paper: below 1, how far a preference carries is bounded more tightly
+    than where it points from, which keeps a model with many dimensions from overfitting (docs/experiments.md).
+    """
 
     embedding_size: int = 100
     n_preferences: int = 20
@@ -28,9 +32,10 @@ class TUPConfig:
     norm: Norm = "l1"
     temperature: float = 1.0
     attention: Attention = "softmax"
+    preference_scale: float = 1.0
 
     def __post_init__(self) -> None:
-        check_attention(self.strategy, self.attention, self.temperature)
+        check_attention(self.strategy, self.attention, self.temperature, self.preference_scale)
 
 
 class TUP(PreferenceScoring, nn.Module):
@@ -51,7 +56,8 @@ class TUP(PreferenceScoring, nn.Module):
         """Induction and translation over this model's preferences."""
         c = self.config
         raw_scale = 0.5 if c.attention == "raw" else None
-        return PreferenceSpace(self.preferences, self.preference_normals, c.strategy, c.norm, c.temperature, raw_scale)
+        preferences = c.preference_scale * self.preferences
+        return PreferenceSpace(preferences, self.preference_normals, c.strategy, c.norm, c.temperature, raw_scale)
 
     def user_vectors(self, rows: Tensor) -> Tensor:
         """Give u for (B,) rows; returns (B, d)."""

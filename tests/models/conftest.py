@@ -24,11 +24,12 @@ RAW: list[Variant] = [
     ),
 ]
 TUP: list[Variant] = [(f"tup-{s}", {"norm": norm, "n_preferences": 4}) for norm in NORMS for s in STRATEGIES]
+TUP += [("tup-soft", {"norm": norm, "n_preferences": 4, "preference_scale": 0.4}) for norm in NORMS]
 KTUP: list[Variant] = [
-    (f"ktup-{strategy}", {"norm": norm, "combine": combine, "temperature": temperature})
+    (f"ktup-{strategy}", {"norm": norm, "combine": combine, "temperature": temperature, "preference_scale": scale})
     for norm in NORMS
     for strategy in STRATEGIES
-    for combine, temperature in (("sum", 1.0), ("mean", 0.3))
+    for combine, temperature, scale in (("sum", 1.0, 1.0), ("mean", 0.3, 0.4))
 ]
 CFKG: list[Variant] = [("cfkg", {"norm": norm}) for norm in NORMS]
 FACTORS: list[Variant] = [(name, {"bounded": bounded}) for name in ("fm", "bprmf") for bounded in (True, False)]

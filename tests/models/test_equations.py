@@ -224,6 +224,13 @@ def test_ktup_mean_halves_the_three_sums() -> None:
     assert model.score_pairs(_one(0), _one(0)).item() == pytest.approx(-1.25)
 
 
+def test_a_preference_scale_shortens_the_way_and_the_attention_but_not_the_relation() -> None:
+    # As above with p^_0 = (0.25, 0): phi = (0.375, 0.125): k = 0. delta + p^_0 = (0.75, -0.5); squared length 0.8125
+    model = _model("ktup", KTUP_TABLES, norm="l2", strategy="hard", combine="mean", preference_scale=0.5)
+    assert model.score_pairs(_one(0), _one(0)).item() == pytest.approx(-0.8125)
+    assert model.score_triples(_one(0), _one(0), _one(1)).item() == pytest.approx(-12.25)
+
+
 @pytest.mark.parametrize("combine", ["sum", "mean"])
 def test_an_unaligned_item_keeps_its_own_embedding(combine: str) -> None:
     model = _model("ktup", KTUP_TABLES, norm="l2", strategy="hard", combine=combine)

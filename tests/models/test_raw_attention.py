@@ -97,6 +97,11 @@ def test_raw_attention_has_no_temperature() -> None:
         config_from("ktup-soft", {"attention": "raw", "temperature": 0.5})
 
 
+def test_raw_attention_has_no_scale_of_preferences() -> None:
+    with pytest.raises(ValueError, match=r"^model\.preference_scale: raw attention"):
+        config_from("tup-soft", {"attention": "raw", "preference_scale": 0.5})
+
+
 N_USERS, N_ITEMS, P, SCALE = 5, 4, 3, 0.7
 
 
