@@ -12,6 +12,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from models.checkpoint import load_checkpoint, read_manifest
+from models.registry import REGISTRY
 from training.cli_convert import convert
 from training.cli_report import report
 from training.cli_shared import (
@@ -50,7 +51,7 @@ def train_command(
     preset: Annotated[str, typer.Option(help=f"{', '.join(preset_names())}, or a TOML file.")] = "sample",
     system: Annotated[
         str | None,
-        typer.Option(help="One of the paper's thirteen, as the preset trains it; default: its own model."),
+        typer.Option(help=f"As the preset trains it: {', '.join(REGISTRY)}. Default: the preset's own model."),
     ] = None,
     device: DeviceOption = "auto",
     threads: ThreadsOption = None,
