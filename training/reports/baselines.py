@@ -26,7 +26,10 @@ class RankingShares(_Part):
 
 
 class Baseline(_Part):
-    """One method: its settings, chosen on validation, and what it reached; `valid` is null where another row chose."""
+    """One method: its settings, chosen on validation, and what it reached.
+
+    A row that is fitted on validation too says so in its name; its `valid` is null.
+    """
 
     name: str
     fitted_on: tuple[Literal["train", "valid"], ...] = ("train",)
@@ -34,11 +37,6 @@ class Baseline(_Part):
     seconds: float
     valid: RankingShares | None
     test: RankingShares
-
-    @property
-    def title(self) -> str:
-        """The name, with what it was fitted on where that is more than train."""
-        return self.name if self.fitted_on == ("train",) else f"{self.name}, fitted on {' and '.join(self.fitted_on)}"
 
 
 class Baselines(_Part):

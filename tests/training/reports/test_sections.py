@@ -1,11 +1,15 @@
 """Tables: ours and the paper's side by side, missing systems left empty, better and worse told by the shown figures."""
 
+from typing import Any
+
 import pytest
 
 from tests.training.reports import made
+from training.reports.baselines import Baselines
 from training.reports.published import NOTHING, Published, published_for
 from training.reports.sections.alone import alone_section
 from training.reports.sections.runs import runs_section
+from training.reports.sections.strict import strict_table
 from training.reports.sections.tables import category_table, completion_table, recommendation_table
 
 DBBOOK, ML1M = published_for("dbbook2014"), published_for("ml1m")
@@ -138,3 +142,37 @@ def test_what_rounds_to_the_printed_figure_is_equal() -> None:
     paper = Published("x", {}, {}, {}, {}, {"transe": (46.95, 537)}, {})
     table = completion_table(made.results(made.result("transe", 0, None, made.facts(0.4695, 537.04))), paper)
     assert "equal in Hits@10, Mean rank." in table
+
+
+def baseline(name: str, f1: float, *fitted_on: str) -> dict[str, Any]:
+    shares = dict.fromkeys(("precision", "recall", "f1", "hit", "ndcg"), f1)
+    return {
+        "name": name,
+        "fitted_on": fitted_on,
+        "settings": {"l2": 50},
+        "seconds": 1.25,
+        "valid": None,
+        "test": shares,
+    }
+
+
+def test_ktup_is_held_against_the_best_baseline_that_saw_train_alone() -> None:
+    rows = [
+        baseline("Popular", 0.1, "train"),
+        baseline("EASE (both)", 0.9, "train", "valid"),
+        baseline("EASE", 0.3, "train"),
+    ]
+    data = {"name": "dbbook2014", "content_hash": made.HASH}
+    outside = Baselines.model_validate(
+        {"data": data, "protocol": "strict", "split": "test", "top_n": 10, "command": "make it", "rows": rows}
+    )
+    runs = [made.result("ktup-soft", seed, made.lists(f1, ndcg=0.2)) for seed, f1 in ((0, 0.3), (1, 0.34))]
+    table = strict_table(made.results(*runs), outside)
+    assert made.cells(table, "KTUP (soft)")[1:4] == ["0, 1", "**32.00 ± 2.83**", "**32.00 ± 2.83**"]
+    assert made.cells(table, "EASE") == ["EASE", "", "30.00", "30.00", "30.00", "30.00", "**30.00**"]
+    assert made.cells(table, "EASE (both)")[2] == "90.00"
+    told = "Precision +2.00, Recall +2.00, F1 +2.00, Hit +2.00, NDCG −10.00; above on 4 of 5."
+    assert f"- **KTUP (soft)** minus EASE: {told}" in table
+    assert "No result of KTUP (hard) in this suite." in table
+    assert "Popular: l2 50 (1.2 s); EASE (both): l2 50 (1.2 s)" in table
+    assert "Baselines measured by `make it`." in table

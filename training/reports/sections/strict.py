@@ -1,4 +1,7 @@
-"""The strict table: our systems beside outside baselines, and whether KTUP is above the best of them."""
+"""The strict table: our systems beside outside baselines, and whether KTUP is above the best of them.
+
+Only what is fitted on train alone is compared; rows that saw validation too stand below, for information.
+"""
 
 from collections.abc import Mapping, Sequence
 
@@ -19,17 +22,19 @@ def strict_table(results: Results, baselines: Baselines) -> str:
         [plain(name_of(system)), ", ".join(str(run.seed) for run in results.of(system)), *_own_cells(means)]
         for system, means in ours.items()
     ]
+    alone = [row for row in baselines.rows if row.fitted_on == ("train",)]
     rows += [
-        [plain(row.title), "", *(metric.spelt_one(_of(metric, row)) for metric in RECOMMENDATION)]
-        for row in baselines.rows
+        [plain(row.name), "", *(metric.spelt_one(_of(metric, row)) for metric in RECOMMENDATION)]
+        for row in [*alone, *(row for row in baselines.rows if row not in alone)]
     ]
-    bests = _bests(list(ours.values()), baselines.rows)
+    bests = _bests(list(ours.values()), alone)
     header = ["System", "Seeds", *(metric.title for metric in RECOMMENDATION)]
     missing = [plain(name_of(system)) for system in KTUP if system not in ours]
     parts = [
-        table(header, _emboldened(rows, bests)),
+        table(header, _emboldened(rows, bests, len(ours) + len(alone))),
+        "In bold: the largest mean of what is fitted on train alone.",
         f"No result of {' and '.join(missing)} in this suite." if missing else "",
-        "\n".join(_line(system, ours[system], baselines.rows) for system in KTUP if system in ours and baselines.rows),
+        "\n".join(_line(system, ours[system], alone) for system in KTUP if system in ours and alone),
         "Settings of the baselines, chosen on validation: " + "; ".join(map(_settings, baselines.rows)) + ".",
         f"Baselines measured by `{baselines.command}`." if baselines.command else "",
     ]
@@ -60,23 +65,31 @@ def _bests(ours: Sequence[Mapping[Metric, OverSeeds]], rows: Sequence[Baseline])
     return [m.spelt_one(max(of_metric, default=-1.0)) for m, of_metric in zip(RECOMMENDATION, values, strict=True)]
 
 
-def _emboldened(rows: Sequence[Sequence[str]], bests: Sequence[str]) -> list[list[str]]:
+def _emboldened(rows: Sequence[Sequence[str]], bests: Sequence[str], compared: int) -> list[list[str]]:
+    """Put the best cells of the first rows, those that are compared, in bold."""
     return [
-        [*row[:2], *(f"**{c}**" if c.split(" ")[0] == best else c for c, best in zip(row[2:], bests, strict=True))]
-        for row in rows
+        [
+            *row[:2],
+            *(_bold(c) if k < compared and c.split(" ")[0] == b else c for c, b in zip(row[2:], bests, strict=True)),
+        ]
+        for k, row in enumerate(rows)
     ]
 
 
+def _bold(cell: str) -> str:
+    return f"**{cell}**"
+
+
 def _line(system: str, means: Mapping[Metric, OverSeeds], rows: Sequence[Baseline]) -> str:
-    """Hold a system's means against the baseline with the largest F1 among those that are fitted on train alone."""
+    """Hold a system's means against the baseline with the largest F1."""
     f1 = RECOMMENDATION[2]
-    best = max([row for row in rows if row.fitted_on == ("train",)] or rows, key=lambda row: _of(f1, row))
+    best = max(rows, key=lambda row: _of(f1, row))
     differences = {metric: means[metric].mean - _of(metric, best) for metric in RECOMMENDATION}
     told = ", ".join(f"{metric.title} {metric.spelt_one(value, signed=True)}" for metric, value in differences.items())
     above = sum(round(value, metric.decimals) > 0 for metric, value in differences.items())
-    return f"- **{plain(name_of(system))}** minus {plain(best.title)}: {told}; above on {above} of {len(differences)}."
+    return f"- **{plain(name_of(system))}** minus {plain(best.name)}: {told}; above on {above} of {len(differences)}."
 
 
 def _settings(row: Baseline) -> str:
     settings = ", ".join(f"{name} {value}" for name, value in row.settings.items()) or "none"
-    return f"{plain(row.title)}: {plain(settings)} ({row.seconds:.1f} s)"
+    return f"{plain(row.name)}: {plain(settings)} ({row.seconds:.1f} s)"
