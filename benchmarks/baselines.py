@@ -48,7 +48,7 @@ class BaselineName(StrEnum):
 class Baseline:
     """A recommender and the settings that are tried; `fit(dataset, **settings)` makes an item scorer.
 
-    Each change of `then` is tried on the best setting of the grid.
+    Each change of `then`, in turn, is tried on the best setting so far.
     """
 
     title: str
@@ -67,10 +67,8 @@ def grid_of(**values: Sequence[Any]) -> list[Settings]:
 
 
 EASE_GRID = grid_of(regularisation=[10, 20, 50, 100, 200, 500, 1000, 1500, 2000, 3000])
-ALS_GRID = grid_of(
-    factors=[64, 128, 256, 512], regularization=[30.0, 100.0, 300.0], alpha=[8.0, 16.0, 32.0, 64.0], iterations=[15]
-)
-ALS_THEN = grid_of(iterations=[5, 30])
+ALS_GRID = grid_of(factors=[64, 128, 256], regularization=[30.0, 100.0, 300.0], alpha=[8.0, 32.0], iterations=[15])
+ALS_THEN: list[Settings] = [{"alpha": 16.0}, {"alpha": 64.0}, {"factors": 512}, {"iterations": 5}, {"iterations": 30}]
 
 
 def baselines(threads: int) -> Mapping[BaselineName, Baseline]:
@@ -95,8 +93,8 @@ def measure(
         ValueError: the data set has no validation or no test rows.
     """
     points = [_tried(baseline, settings, dataset, protocol, say) for settings in baseline.grid]
-    best = _best(points)
-    points += [_tried(baseline, {**best.settings, **change}, dataset, protocol, say) for change in baseline.then]
+    for change in baseline.then:
+        points.append(_tried(baseline, {**_best(points).settings, **change}, dataset, protocol, say))
     best = _best(points)
     say(f"{baseline.title}: test")
     row = _tested(baseline, best.settings, dataset, protocol)

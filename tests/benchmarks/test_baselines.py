@@ -102,10 +102,17 @@ def test_the_setting_is_chosen_on_validation_though_another_is_better_on_test() 
     assert (both.settings, both.valid, both.grid) == ({"first": 15}, None, ())
 
 
-def test_what_follows_the_grid_changes_its_best_setting() -> None:
+def test_what_follows_the_grid_changes_the_best_setting_so_far() -> None:
     data = catalogue(1, 20, train=rows((0, 0)), valid=rows((0, 15)), test=rows((0, 15)))
-    row, _ = measure(Baseline("constant", Constant, [{"first": 3}], [{"first": 15}]), data, STRICT)
-    assert row.settings == {"first": 15}
+
+    def fit(dataset: IndexedDataset, first: int, unused: int) -> Constant:
+        return Constant(dataset, first)
+
+    changes = [{"first": 15}, {"unused": 1}, {"first": 3}]
+    row, _ = measure(Baseline("constant", fit, [{"first": 4, "unused": 0}], changes), data, STRICT)
+    tried = [(point.settings["first"], point.settings["unused"]) for point in row.grid]
+    assert tried == [(4, 0), (15, 0), (15, 1), (3, 0)]  # of two that are equally good, the first one is gone on with
+    assert row.settings == {"first": 15, "unused": 0}
 
 
 def test_only_the_second_row_is_fitted_on_validation_pairs() -> None:
