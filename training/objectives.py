@@ -15,7 +15,7 @@ from training.config import CompletionLoss, RecommendationLoss, TrainingConfig
 from training.data.indexed import IndexedDataset
 from training.sampling import items as item_sampling
 from training.sampling import triples as triple_sampling
-from training.sampling.membership import KnownSet
+from training.sampling.membership import KnownFacts, KnownSet
 
 
 @dataclass(frozen=True)
@@ -115,6 +115,7 @@ class CompletionObjective:
     settings: CompletionLoss
     rows: NDArray[np.int64]
     known: KnownSet
+    known_facts: KnownFacts
     n_entities: int
 
     def loss(self, model: Any, triples: Tensor, generator: Generator) -> Tensor:
@@ -126,9 +127,8 @@ class CompletionObjective:
             loss = losses.margin(positive, model.score_triples(*corrupted.unbind(1)), usable, self.settings.margin)
             return loss * usable.sum() if self.settings.reduction == "sum" else loss
         shared = triple_sampling.shared_entities(self.n_entities, self.settings.negatives, generator, triples.device)
-        columns = (heads.unsqueeze(1), relations.unsqueeze(1), tails.unsqueeze(1))
-        as_tails = self.known.contains(columns[0], columns[1], shared.unsqueeze(0))
-        as_heads = self.known.contains(shared.unsqueeze(0), columns[1], columns[2])
+        as_tails = self.known_facts.as_tails(heads, relations, shared)
+        as_heads = self.known_facts.as_heads(relations, tails, shared)
         s = self.settings.sharpness
         of_tails = losses.sampled_softmax(positive, model.score_tails(heads, relations, shared), as_tails, s)
         of_heads = losses.sampled_softmax(positive, model.score_heads(relations, tails, shared), as_heads, s)
@@ -146,7 +146,8 @@ def objectives_of(
     if hasattr(model, "score_triples"):
         facts = np.concatenate([dataset.triples[split] for split in avoid])
         known = KnownSet(facts, (n_entities, len(dataset.relations), n_entities), device)
-        completion = CompletionObjective(config.completion, dataset.triples["train"], known, n_entities)
+        lists = KnownFacts(facts, n_entities, len(dataset.relations))
+        completion = CompletionObjective(config.completion, dataset.triples["train"], known, lists, n_entities)
     return recommendation, completion
 
 

@@ -10,7 +10,7 @@ from models.retrieval.ranking import RowLists
 from tests.training.planted import CPU, rows
 from training.config import CompletionLoss, RecommendationLoss
 from training.objectives import CompletionObjective, ListwiseObjective, RecommendationObjective, joined
-from training.sampling.membership import KnownSet
+from training.sampling.membership import KnownFacts, KnownSet
 
 
 class Fixed:
@@ -48,7 +48,8 @@ def recommendation(**settings: Any) -> RecommendationObjective:
 def completion(**settings: Any) -> CompletionObjective:
     """Two entities and the only fact (0, 0, 0): the corruptions are (1, 0, 0) and (0, 0, 1), both scored -1."""
     known = KnownSet(rows((0, 0, 0)), (2, 1, 2), CPU)
-    return CompletionObjective(CompletionLoss(**settings), rows((0, 0, 0)), known, 2)
+    facts = rows((0, 0, 0))
+    return CompletionObjective(CompletionLoss(**settings), facts, known, KnownFacts(facts, 2, 1), 2)
 
 
 def test_bpr_compares_with_one_unknown_item() -> None:

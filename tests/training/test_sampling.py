@@ -12,9 +12,9 @@ from torch import Generator, Tensor
 from tests.training.planted import CPU, config, rows
 from training.data.indexed import IndexedDataset
 from training.evaluation.protocol import PAPER, STRICT, Protocol
-from training.objectives import objectives_of
+from training.objectives import RecommendationObjective, objectives_of
 from training.sampling.items import collisions, own_negatives, shared_negatives
-from training.sampling.membership import KnownSet
+from training.sampling.membership import KnownFacts, KnownSet
 from training.sampling.triples import corrupt, shared_entities
 from training.trainer import new_model
 
@@ -118,7 +118,7 @@ def test_the_same_seed_draws_the_same_negatives() -> None:
 def _drawn(world: IndexedDataset, protocol: Protocol) -> tuple[set[tuple[int, ...]], set[tuple[int, ...]]]:
     model = new_model(config(), world)
     items, facts = objectives_of(model, config(), world, protocol.negatives_avoid, CPU)
-    assert items is not None
+    assert isinstance(items, RecommendationObjective)
     assert facts is not None
     users = everyone(len(world.users), 200)
     negatives, usable = own_negatives(items.known, users, len(world.items), seeded())
@@ -145,3 +145,22 @@ def test_paper_negatives_avoid_validation_and_test_rows_too(world: IndexedDatase
     for drawn, splits in ((pairs, world.interactions), (triples, world.triples)):
         assert drawn
         assert not drawn & _of(splits, "train", "valid", "test")
+
+
+def test_lists_of_known_facts_mark_what_a_set_of_them_contains_repeats_included() -> None:
+    random = np.random.default_rng(0)
+    triples = np.stack([random.integers(0, size, 300) for size in (12, 3, 12)], axis=1)
+    known, lists = KnownSet(triples, (12, 3, 12), CPU), KnownFacts(triples, 12, 3)
+    heads, relations, tails = torch.from_numpy(triples[random.integers(0, 300, 40)]).unbind(1)
+    drawn = torch.tensor([3, 3, 0, 11, 7, 3])
+    as_tails = known.contains(heads.unsqueeze(1), relations.unsqueeze(1), drawn.unsqueeze(0))
+    as_heads = known.contains(drawn.unsqueeze(0), relations.unsqueeze(1), tails.unsqueeze(1))
+    assert lists.as_tails(heads, relations, drawn).equal(as_tails)
+    assert lists.as_heads(relations, tails, drawn).equal(as_heads)
+    assert 0 < as_tails.sum() < as_tails.numel()
+    assert 0 < as_heads.sum() < as_heads.numel()
+
+
+def test_nothing_is_known_of_a_graph_without_facts() -> None:
+    lists, zero = KnownFacts(np.empty((0, 3), np.int64), 2, 1), torch.zeros(1, dtype=torch.int64)
+    assert lists.as_tails(zero, zero, torch.tensor([0, 1])).tolist() == [[False, False]]
