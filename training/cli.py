@@ -33,6 +33,7 @@ from training.data.dataset import Dataset
 from training.data.indexed import IndexedDataset
 from training.presets import SystemRecipe, load_recipe
 from training.progress import RichObserver
+from training.refit import refit_config
 from training.release import calibrated, calibration_rows, make_release, measure_on_test, summary_rows
 from training.trainer import train
 
@@ -77,6 +78,28 @@ def train_command(
         with RichObserver(recipe.config.epochs) as observer:
             result = train(recipe.config, dataset, run, choose_device(device), observer, resume, warm_starts or [])
     say(f"best epoch {result.best_epoch} of {len(result.history)}: {result.checkpoint}")
+
+
+@app.command("refit")
+def refit_command(
+    data: DataOption,
+    checkpoint: Annotated[Path, typer.Option(help="The checkpoint that validation chose, as `train` leaves it.")],
+    run: Annotated[Path, typer.Option("--out", help="The folder of this run: state, checkpoint.")],
+    device: DeviceOption = "auto",
+    threads: ThreadsOption = None,
+    warm_starts: Annotated[
+        list[Path] | None, typer.Option("--warm-start", help="What the checkpoint began from, if anything.")
+    ] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --out after a stop or kill.")] = False,
+) -> None:
+    """Train a checkpoint's settings again, on the validation interactions too, for serving."""
+    with told_plainly():
+        config = refit_config(checkpoint, warm_starts or [])
+        set_threads(threads)
+        dataset = IndexedDataset.of(Dataset.load(data))
+        with RichObserver(config.stop_epoch or config.epochs) as observer:
+            result = train(config, dataset, run, choose_device(device), observer, resume, warm_starts or [])
+    say(f"refit of {len(result.history)} epochs: {result.checkpoint}")
 
 
 @app.command("evaluate")

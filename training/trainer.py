@@ -23,6 +23,7 @@ from training.evaluation.protocol import PROTOCOLS, alignment_under
 from training.evaluation.recommendation import evaluate_recommendation
 from training.objectives import joined, objectives_of
 from training.optimisation import learning_rate, new_optimiser
+from training.refit import with_validation_in_training
 from training.run_state import (
     CHECKPOINT,
     HISTORY,
@@ -102,6 +103,7 @@ class _Trainer:
         observer: Observer,
         warm_starts: Sequence[Path],
     ) -> None:
+        dataset = with_validation_in_training(dataset) if config.refit else dataset
         self.config, self.dataset, self.run, self.device, self.observer = config, dataset, run, device, observer
         self.protocol = PROTOCOLS[config.protocol]
         self.model = new_model(config, dataset)
@@ -142,10 +144,10 @@ class _Trainer:
         self.progress = load_state(self.run, self.fingerprint, self.model, self.optimiser, self.generator)
 
     def run_all(self) -> TrainingResult:
-        validated = self._has_validation()
-        while self.progress.epoch < self.config.epochs and not self._out_of_patience():
+        validated, end = self._has_validation(), min(self.config.epochs, self.config.stop_epoch or self.config.epochs)
+        while self.progress.epoch < end and not self._out_of_patience():
             record = self._train_epoch()
-            last = self.progress.epoch == self.config.epochs
+            last = self.progress.epoch == end
             if validated and (self.progress.epoch % self.config.validation.every == 0 or last):
                 record |= self._validate()
             elif not validated:
@@ -225,6 +227,8 @@ class _Trainer:
         return f" (step {self.progress.step}, learning rate {rate:g}); lower optimiser.learning_rate{kept}"
 
     def _has_validation(self) -> bool:
+        if self.config.refit:
+            return False
         ranking = self.config.validation.metric in RANKING_METRICS
         return bool(len(self.dataset.interactions["valid"] if ranking else self.valid_triples))
 

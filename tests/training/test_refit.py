@@ -1,0 +1,80 @@
+"""A refit learns from validation too, for as long as validation had chosen, and chooses nothing."""
+
+from pathlib import Path
+
+import pytest
+
+from models.checkpoint import read_manifest
+from tests.training import planted
+from tests.training.planted import CPU, KTUP, Quiet
+from training.config import ConfigError
+from training.data.indexed import IndexedDataset
+from training.evaluation.protocol import STRICT
+from training.objectives import objectives_of
+from training.refit import refit_config, with_validation_in_training
+from training.trainer import TrainingResult, new_model, train
+
+
+@pytest.fixture(scope="module")
+def chosen(tmp_path_factory: pytest.TempPathFactory) -> TrainingResult:
+    config = planted.config(KTUP, epochs=4, validation={"every": 2})
+    return planted.run(config, planted.indexed(), tmp_path_factory.mktemp("refit") / "run")
+
+
+def test_validation_rows_move_behind_training_and_test_stays_as_it_is() -> None:
+    world = planted.indexed()
+    moved = with_validation_in_training(world)
+    counts = {split: len(rows) for split, rows in world.interactions.items()}
+    assert {split: len(rows) for split, rows in moved.interactions.items()} == {
+        "train": counts["train"] + counts["valid"],
+        "valid": 0,
+        "test": counts["test"],
+    }
+    assert moved.interactions["train"][counts["train"] :].tolist() == world.interactions["valid"].tolist()
+    assert moved.triples is world.triples
+
+
+def test_a_refit_takes_the_epochs_that_validation_chose_and_validates_nothing(
+    chosen: TrainingResult, folder: Path
+) -> None:
+    config = refit_config(chosen.checkpoint, [])
+    result = train(config, planted.indexed(), folder, CPU, Quiet())
+    assert len(result.history) == chosen.best_epoch
+    assert not any("valid" in record for record in result.history)
+    manifest = read_manifest(result.checkpoint)
+    assert manifest["selected_on"] == "last epoch"
+    assert manifest["training"] == {
+        **read_manifest(chosen.checkpoint)["training"],
+        "refit": True,
+        "stop_epoch": chosen.best_epoch,
+    }
+
+
+def test_a_validation_item_is_no_negative_of_a_refit(world: IndexedDataset) -> None:
+    items, _ = objectives_of(
+        new_model(planted.config(), world),
+        planted.config(recommendation={"loss": "listwise"}),
+        with_validation_in_training(world),
+        STRICT.negatives_avoid,
+        CPU,
+    )
+    assert items is not None
+    user, item = world.interactions["valid"][0]
+    assert item in items.known[user]  # type: ignore[index]
+
+
+def test_a_refit_of_a_refit_is_refused(chosen: TrainingResult, folder: Path) -> None:
+    again = train(refit_config(chosen.checkpoint, []), planted.indexed(), folder, CPU, Quiet())
+    with pytest.raises(ConfigError, match="is a refit already"):
+        refit_config(again.checkpoint, [])
+
+
+def test_a_refit_asks_for_what_its_checkpoint_began_from(chosen: TrainingResult, folder: Path) -> None:
+    with pytest.raises(ConfigError, match="began from nothing; name as many"):
+        refit_config(chosen.checkpoint, [chosen.checkpoint])
+    tup = {"name": "tup", "embedding_size": KTUP["embedding_size"], "n_preferences": 2, "norm": KTUP["norm"]}
+    source = planted.run(planted.config(tup, epochs=1), planted.indexed(), folder / "tup")
+    config = planted.config(epochs=1)
+    warm = train(config, planted.indexed(), folder / "ktup", CPU, Quiet(), warm_starts=[source.checkpoint])
+    with pytest.raises(ConfigError, match="began from tup; name as many"):
+        refit_config(warm.checkpoint, [])
