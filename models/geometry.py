@@ -43,16 +43,18 @@ def distances(targets: Tensor, points: Tensor, norm: Norm) -> Tensor:
     return torch.addmm(squares, targets, points.T, alpha=-2.0).clamp_min(0.0)
 
 
-def hyperplane_distances(targets: Tensor, normals: Tensor, points: Tensor, norm: Norm) -> Tensor:
+def hyperplane_distances(targets: Tensor, normals: Tensor, rows: Tensor, points: Tensor, norm: Norm) -> Tensor:
     """Measure every (B, d) target against every (n, d) point projected on that target's hyperplane.
 
-    |t - (x - (w . x) w)| for each row's own w of `normals` (B, d); returns (B, n).
+    |t - (x - (w . x) w)| where w is the row of `normals` (R, d) that `rows` (B,) names; returns (B, n).
 
-    With squared L2 this expands to |t|^2 + |x|^2 - 2 t.x + 2 (w.x)(w.t) - (2 - |w|^2) (w.x)^2: memory B x n.
+    With squared L2 this expands to |t|^2 + |x|^2 - 2 t.x + 2 (w.x)(w.t) - (2 - |w|^2) (w.x)^2: memory B x n,
+    and w.x is a product for each of the R normals, not for each row.
     L1 has no such expansion and walks through the points in pieces of at most GRID_ELEMENTS numbers.
     """
-    if norm == "l2":
-        along = normals @ points.T
+    along = rows_of(normals @ points.T, rows) if norm == "l2" else None
+    normals = rows_of(normals, rows)
+    if along is not None:
         on_targets = (normals * targets).sum(-1, keepdim=True)
         lengths = normals.square().sum(-1, keepdim=True)
         squares = targets.square().sum(-1, keepdim=True) + points.square().sum(-1)

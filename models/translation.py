@@ -67,13 +67,13 @@ class HyperplaneFacts:
         """Measure f for every entity, or the (n,) candidates, as tails of (B,) queries; returns (B, n)."""
         w = rows_of(self.normals, relations)
         target = project(rows_of(self.entities, heads), w) + rows_of(self.relations, relations)
-        return hyperplane_distances(target, w, _pick(self.entities, candidates), self.norm)
+        return hyperplane_distances(target, self.normals, relations, _pick(self.entities, candidates), self.norm)
 
     def head_distances(self, relations: Tensor, tails: Tensor, candidates: Tensor | None) -> Tensor:
         """Measure f for every entity, or the (n,) candidates, as heads of (B,) queries; returns (B, n)."""
         w = rows_of(self.normals, relations)
         target = project(rows_of(self.entities, tails), w) - rows_of(self.relations, relations)
-        return hyperplane_distances(target, w, _pick(self.entities, candidates), self.norm)
+        return hyperplane_distances(target, self.normals, relations, _pick(self.entities, candidates), self.norm)
 
     def relation_distances(self, heads: Tensor, tails: Tensor) -> Tensor:
         """Measure f for every relation between (B,) pairs, in pieces of GRID_ELEMENTS; returns (B, n_relations)."""

@@ -277,7 +277,7 @@ def test_gumbel_noise_draws_each_preference_as_often_as_its_probability() -> Non
 def test_hyperplane_distances_hold_for_normals_of_any_length(norm: Norm) -> None:
     generator = torch.Generator().manual_seed(0)
     targets, normals, points = (torch.randn(n, 3, generator=generator, dtype=torch.float64) for n in (4, 4, 6))
-    found = hyperplane_distances(targets, normals, points, norm)
+    found = hyperplane_distances(targets, normals, torch.arange(len(normals)), points, norm)
     for b in range(4):
         difference = targets[b] - project(points, normals[b])
         expected = difference.abs().sum(-1) if norm == "l1" else difference.square().sum(-1)

@@ -4,7 +4,7 @@
 the triple in question stays in.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -46,7 +46,7 @@ def evaluate_completion(
 ) -> CompletionResult:
     """Rank (n, 3) triples against all entities, filtered by (m, 3) known ones.
 
-    Memory: about `chunk_elements` scores at a time.
+    Memory: about 2 x `chunk_elements` scores at a time.
 
     Raises:
         ValueError: there are no triples.
@@ -54,20 +54,46 @@ def evaluate_completion(
     """
     if len(triples) == 0:
         raise ValueError("there are no triples to rank")
-    n_relations, n_entities = model.n_relations, model.n_entities
-    tails_of = RowLists.of_pairs(_keyed(known, 0, 2, n_relations), n_entities * n_relations)
-    heads_of = RowLists.of_pairs(_keyed(known, 2, 0, n_relations), n_entities * n_relations)
-    size = max(1, chunk_elements // max(1, n_entities))
-    parts = []
-    for start in range(0, len(triples), size):
-        part = triples[start : start + size]
-        h, r, t = torch.from_numpy(part).to(device).unbind(1)
+    heads, relations, tails = (torch.from_numpy(np.ascontiguousarray(column)).to(device) for column in triples.T)
+    n, size = model.n_relations, max(1, chunk_elements // max(1, model.n_entities))
+    tails_of = RowLists.of_pairs(_keyed(known, 0, 2, n), model.n_entities * n)
+    heads_of = RowLists.of_pairs(_keyed(known, 2, 0, n), model.n_entities * n)
+    of_heads = _side(
+        lambda r, t: model.score_heads(r, t), (relations, tails), heads, heads_of, tails * n + relations, size
+    )
+    of_tails = _side(
+        lambda h, r: model.score_tails(h, r), (heads, relations), tails, tails_of, heads * n + relations, size
+    )
+    return CompletionResult(triples, of_heads[0], of_tails[0], of_heads[1], of_tails[1])
+
+
+def _side(
+    score: Callable[[Tensor, Tensor], Tensor],
+    query: tuple[Tensor, Tensor],
+    true: Tensor,
+    known: RowLists,
+    keys: Tensor,
+    size: int,
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Give filtered and raw ranks of the (B,) true entities; triples that ask the same are scored once.
+
+    `keys` (B,) tell queries apart, and are the rows of `known`. At most 2 x `size` rows of scores are held at a time.
+    """
+    ranks, raw_ranks = np.empty(len(true)), np.empty(len(true))
+    order = torch.argsort(keys, stable=True)
+    distinct, counts = torch.unique(keys, return_counts=True)  # ascending, as in `order`
+    ends = counts.cumsum(0)
+    first_of, row_of = order[ends - counts], torch.repeat_interleave(counts)
+    for start in range(0, len(distinct), size):
+        asked = slice(start, start + size)
         with torch.no_grad():
-            of_tails = _ranks(model.score_tails(h, r), t, tails_of, part[:, 0] * n_relations + part[:, 1])
-            of_heads = _ranks(model.score_heads(r, t), h, heads_of, part[:, 2] * n_relations + part[:, 1])
-        parts.append((*of_heads, *of_tails))
-    heads, raw_heads, tails, raw_tails = (np.concatenate(columns) for columns in zip(*parts, strict=True))
-    return CompletionResult(triples, heads, tails, raw_heads, raw_tails)
+            scores = score(query[0][first_of[asked]], query[1][first_of[asked]])
+        begin, end = int(ends[start] - counts[start]), int(ends[min(start + size, len(distinct)) - 1])
+        for part in torch.split(torch.arange(begin, end, device=keys.device), size):
+            rows = order[part]
+            found = _ranks(scores[row_of[part] - start], true[rows], known, keys[rows].cpu().numpy())
+            ranks[rows.cpu().numpy()], raw_ranks[rows.cpu().numpy()] = found
+    return ranks, raw_ranks
 
 
 def relation_categories(triples: NDArray[np.int64], n_relations: int) -> dict[int, Category]:
