@@ -69,6 +69,13 @@ def indexed(**changed: pl.DataFrame) -> IndexedDataset:
     return IndexedDataset.of(dataset(changed))
 
 
+def more_held_out() -> pl.DataFrame:
+    """Give the planted facts with 20 of the 60 in valid and 10 in test: enough to calibrate."""
+    table = tables()["triples"].with_row_index("row")
+    split = pl.when(pl.col("row") % 3 == 0).then(pl.lit("valid")).when(pl.col("row") % 6 == 1).then(pl.lit("test"))
+    return table.with_columns(split.otherwise(pl.lit("train")).alias("split")).drop("row")
+
+
 def without(table: str, *splits: str) -> pl.DataFrame:
     """Give a planted table without the rows of some splits."""
     return tables()[table].filter(~pl.col("split").is_in(splits))

@@ -101,6 +101,22 @@ def test_release_makes_one_that_loads(place: Workplace, tmp_path: Path) -> None:
     assert load_release(tmp_path / "r-1").manifest["dataset"]["name"] == "[bold]films"
 
 
+def test_release_tells_how_probabilities_hold_and_evaluate_does_where_it_is_asked(
+    place: Workplace, tmp_path: Path
+) -> None:
+    planted.dataset({"triples": planted.more_held_out()}).save(tmp_path / "data")
+    given = ["--data", tmp_path / "data", "--checkpoint", tmp_path / "run" / "checkpoint"]
+    assert call(*place.training(tmp_path / "run", "--data", tmp_path / "data", "--set", "epochs=1"))[0] == 0
+    code, out, err = call("release", *given, "--releases", tmp_path, "--id", "r-1")
+    assert (code, out) == (0, "release r-1\n")
+    assert "completion calibration error: " in err
+    assert "softmax alone: " in err
+    made = json.loads((tmp_path / "r-1" / "manifest.json").read_text())["metrics"]["completion"]
+    asked = json.loads(call("evaluate", *given, "--calibration", "--json")[1])["completion"]
+    assert asked["calibration"] == made["calibration"]
+    assert "calibration" not in json.loads(call("evaluate", *given, "--json")[1])["completion"]
+
+
 def test_the_default_id_fits_a_data_set_of_any_name(place: Workplace, tmp_path: Path) -> None:
     code, out, _ = call("release", "--data", place.data, "--checkpoint", place.checkpoint, "--releases", tmp_path)
     assert code == 0

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import polars as pl
 import pytest
 
 from models.checkpoint import CheckpointError, load_checkpoint, write_checkpoint
@@ -270,9 +269,7 @@ def test_a_summary_shows_shares_in_percent_counts_whole_and_ranks_to_a_tenth() -
 @pytest.fixture(scope="module")
 def held_out() -> IndexedDataset:
     """The planted world with 20 of its 60 facts in valid, 10 in test."""
-    table = planted.tables()["triples"].with_row_index("row")
-    split = pl.when(pl.col("row") % 3 == 0).then(pl.lit("valid")).when(pl.col("row") % 6 == 1).then(pl.lit("test"))
-    return planted.indexed(triples=table.with_columns(split.otherwise(pl.lit("train")).alias("split")).drop("row"))
+    return planted.indexed(triples=planted.more_held_out())
 
 
 @pytest.fixture(scope="module")
