@@ -170,7 +170,8 @@ def _case(results: Results, dataset: Dataset, folder: Path, say: Say) -> str:
     if draw_case(case, labels, folder, "case-study"):
         picture = (
             "![History, stored facts, recommended items](case-study.png)\n\n([SVG](case-study.svg), "
-            "[ids of every fact](case-study.json)) The best grounded items, at most five, with at most two ties each."
+            "[ids of every fact](case-study.json)) The best grounded items, at most four, with at most two ties each; "
+            "arrows go from head to tail."
         )
     return f"{title}\n\n{picture}\n\n{case_text(case, labels)}"
 

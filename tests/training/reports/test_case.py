@@ -13,7 +13,7 @@ from tests.training.planted import rows
 from tests.training.reports.test_figures import assert_drawn
 from training.data.indexed import IndexedDataset
 from training.data.schema import TABLES
-from training.reports.case.drawing import draw_case, graph_of
+from training.reports.case.drawing import Edge, Node, draw_case, graph_of
 from training.reports.case.facts import Tie, TrainingFacts
 from training.reports.case.study import CaseStudy, Recommended
 from training.reports.case.text import Labels, case_text, readable
@@ -111,14 +111,17 @@ def test_only_grounded_reasons_are_drawn_each_entity_once() -> None:
         listed("f7", tie("f1"), tie("f13")), listed("f19", tie("f1", item="e19")), listed("f3", grounded=False)
     )
     graph = graph_of(drawn, Labels(planted.dataset()))
-    assert {kind: len(nodes) for kind, nodes in graph.columns.items()} == {"history": 2, "fact": 1, "item": 2}
+    assert [len(nodes) for nodes in graph.columns.values()] == [2, 1, 2]
     assert len(graph.edges) == 4
-    assert all(tail == ("fact", "director person1") for _, tail, _ in graph.edges)  # arrows go from head to tail
+    director = Node("entity", "director person1")
+    assert all(edge.end == director and edge.arrow for edge in graph.edges)  # arrows go from head to tail
 
 
 def test_a_fact_between_two_items_is_an_arrow_from_its_head_to_its_tail() -> None:
     graph = graph_of(case(listed("f7", tie("f1", None))), Labels(planted.dataset()))
-    assert graph.edges == [(("history", "f1"), ("item", "f7"), "director")]
+    old, fact, new = Node("history", "f1"), Node("fact", "e1 director e7"), Node("item", "f7")
+    assert graph.edges == [Edge(old, fact, "director", arrow=False), Edge(fact, new, "director")]
+    assert graph.texts[fact] == "director"
 
 
 def test_the_drawing_stands_titles_of_any_kind(tmp_path: Path) -> None:
@@ -126,7 +129,7 @@ def test_the_drawing_stands_titles_of_any_kind(tmp_path: Path) -> None:
         title=pl.lit("A $very$ long title_with^signs & \\more of it, than fits")
     )
     labels = Labels(planted.dataset({"items": items}))
-    assert draw_case(case(listed("f7", tie("f1"), tie("f13"))), labels, tmp_path, "case")
+    assert draw_case(case(listed("f7", tie("f1"), tie("f13", None))), labels, tmp_path, "case")
     assert_drawn(tmp_path, "case")
 
 
