@@ -198,11 +198,14 @@ def _command(file: str, protocol: str, only: Sequence[str], threads: int) -> str
 
 def _table(report: BaselineReport) -> Table:
     title = f"{report.data.name}, test, {report.protocol} protocol, @{report.top_n}, percent"
-    table = Table("", "settings", *Figures.model_fields, "fitted in", title=title)
+    table = Table("", *Figures.model_fields, title=title, caption="\n".join(_settings_of(report)))
     for row in report.rows:
-        figures = [f"{100 * getattr(row.test, name):.2f}" for name in Figures.model_fields]
-        table.add_row(row.name, _spell(row.settings), *figures, f"{row.seconds:.1f} s")
+        table.add_row(row.name, *(f"{100 * getattr(row.test, name):.2f}" for name in Figures.model_fields))
     return table
+
+
+def _settings_of(report: BaselineReport) -> list[str]:
+    return [f"{row.name}: {_spell(row.settings)}" for row in report.rows if row.grid]
 
 
 if __name__ == "__main__":
