@@ -102,6 +102,7 @@ def test_the_paper_stands_beside_ours_and_the_data_beside_its_own(report: Path) 
     assert "- **KTUP (soft)**, ours against the paper's: " in text
     assert "this suite has no result of FM, CFKG, CKE, CoFM (share), CoFM (reg), TUP (hard) and KTUP (hard)" in text
     assert "## Table 3" in text
+    assert "The paper gives this table for MovieLens alone." in text
     assert "KTUP (soft) against TUP (soft) alone on recommendation: " in text
     assert "python -m training train" in text
 

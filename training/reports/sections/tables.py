@@ -71,7 +71,7 @@ def _section(
     """Put table, notes on missing systems, and comparison one below the other."""
     able = [system for system in ours if any(value is not None for value in ours[system].values())]
     rows = [name for name in NAMES if name in paper or name in able] + [name for name in able if name not in NAMES]
-    parts = [_table(results, columns, paper, ours, rows), _note(rows, able, paper, columns)]
+    parts = [_table(results, columns, paper, ours, rows), _note(rows, able)]
     if paper:
         parts.append("\n".join(_line(s, columns, paper[s], ours[s]) for s in rows if s in able and s in paper))
     return "\n\n".join(part for part in parts if part) if rows else f"The systems of this suite {cannot}."
@@ -113,12 +113,9 @@ def _printed(metric: Metric, value: float) -> str:
     return number(value, 2 if metric.share else 0)
 
 
-def _note(rows: Sequence[str], able: Sequence[str], paper: Mapping[str, Row], columns: Sequence[Column]) -> str:
+def _note(rows: Sequence[str], able: Sequence[str]) -> str:
     missing = [plain(name_of(system)) for system in rows if system not in able]
-    notes = [f"Empty cells: this suite has no result of {listed(missing)}."] if missing else []
-    if not paper:
-        notes.append("The paper gives no figures of this table for this data set.")
-    return " ".join(notes)
+    return f"Empty cells: this suite has no result of {listed(missing)}." if missing else ""
 
 
 def _line(system: str, columns: Sequence[Column], paper: Row, ours: Ours) -> str:
