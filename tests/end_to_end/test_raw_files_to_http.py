@@ -42,6 +42,7 @@ def test_an_explained_recommendation_and_a_held_out_fact_over_http(
             seen = set(history.filter(pl.col("user_id") == user)["item_id"])
             check_recommendations(client, user, seen, facts, built)
         check_held_out_facts(client, built)
+        check_probabilities(client, built)
         check_trouble(client)
         check_hot_swap(client, built)
         process.send_signal(signal.SIGTERM)
@@ -99,6 +100,27 @@ def check_held_out_facts(client: httpx.Client, built: Built) -> None:
         found += tail in [candidate["entity_id"] for candidate in candidates]
     assert len(held_out) > 30
     assert found / len(held_out) > 0.5  # 10 of 43 directors by chance: 0.23
+
+
+def check_probabilities(client: httpx.Client, built: Built) -> None:
+    """Candidates have probabilities of their own, in the order of the scores; facts do better than the rest."""
+    held_out = pl.read_parquet(built.dataset / "triples.parquet").filter(pl.col("split") == "test").head(60)
+    facts, others = list[float](), list[float]()
+    for head, relation, tail, _ in held_out.iter_rows():
+        asked = {"head": head, "relation": relation, "limit": 20}
+        candidates = client.get("/kg/complete", params=asked).json()["candidates"]
+        found = [candidate["probability"] for candidate in candidates]
+        assert found == sorted(found, reverse=True)
+        assert len(set(found)) > 1
+        assert all(0 <= probability <= 1 for probability in found)
+        for candidate in candidates:
+            (facts if candidate["entity_id"] == tail else others).append(candidate["probability"])
+    assert len(facts) > 10
+    assert sum(facts) / len(facts) > 2 * sum(others) / len(others)
+    figures = next(r for r in client.get("/releases").json()["releases"] if r["release_id"] == built.first)["metrics"]
+    calibration = figures["completion"]["calibration"]
+    errors = [calibration[when]["expected_calibration_error"] for when in ("after", "before")]
+    assert errors[0] < errors[1] / 2
 
 
 def check_trouble(client: httpx.Client) -> None:
