@@ -8,9 +8,9 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from benchmarks.peers.contest import Contest
 from benchmarks.peers.environments import PeerError
 from benchmarks.peers.report import RESULTS, Report, default_name, table, write
-from benchmarks.peers.session import Session
 from benchmarks.peers.task import Settings
 from training.cli_shared import told_plainly
 from training.config import ConfigError
@@ -53,9 +53,9 @@ def main(
             raise ConfigError(f"--out {path}: {path.parent} is no directory")
         peers = [peer.value for peer in only or Peer]
         settings = Settings(batch_size=batch_size, batches=batches, triples=triples)
-        session = Session(data, environments, python, peers, settings)
+        contest = Contest(data, environments, python, peers, settings)
         try:
-            report = Report.of(session.measure(rounds, status.update), session, path.name)
+            report = Report.of(contest.measure(rounds, status.update), contest, path.name)
         except PeerError as error:
             raise ConfigError(str(error)) from None
         write(path, report)

@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from pathlib import Path
 
 REQUIREMENTS: Mapping[str, tuple[str, ...]] = {
-    # numpy < 2: RecBole 1.2.1 uses names that numpy 2 dropped. setuptools < 81: its ray imports pkg_resources.
-    "recbole": ("recbole==1.2.1", "numpy<2", "setuptools<81", "torch==2.13.0"),
+    # RecBole 1.2.1 uses names that numpy 2 dropped and writes into frames as pandas 3 no longer allows; its ray imports
+    # pkg_resources, which left setuptools with 81.
+    "recbole": ("recbole==1.2.1", "numpy<2", "pandas<3", "setuptools<81", "torch==2.13.0"),
     "pykeen": ("pykeen==1.11.1", "torch==2.13.0"),
 }
 STAMP = ".requirements"

@@ -12,7 +12,7 @@ from rich.table import Table
 
 from benchmarks.machine import describe_machine
 from benchmarks.peers.comparison import Found, compare, share_of_core
-from benchmarks.peers.session import OURS, ROOT, Session
+from benchmarks.peers.contest import OURS, ROOT, Contest
 
 RESULTS = ROOT / "benchmarks" / "results"
 
@@ -32,19 +32,19 @@ class Report:
     whole: Mapping[str, int]
 
     @classmethod
-    def of(cls, found: Mapping[str, Sequence[Found]], session: Session, file: str) -> Self:
+    def of(cls, found: Mapping[str, Sequence[Found]], contest: Contest, file: str) -> Self:
         """Compare what the sides found."""
-        dataset, settings = session.dataset, asdict(session.settings)
+        dataset, settings = contest.dataset, asdict(contest.settings)
         rounds = len(found[OURS])
         return cls(
             date=f"{datetime.now(UTC):%Y-%m-%d}",
             data={"name": dataset.name, "content_hash": dataset.content_hash},
-            machine=describe_machine(session.settings.threads, ("torch", "numpy")),
-            peers=session.versions(),
+            machine=describe_machine(contest.settings.threads, ("torch", "numpy")),
+            peers=contest.versions(),
             settings={**settings, "negatives": 1, "rounds": rounds},
-            command=_command(session, rounds, file),
+            command=_command(contest, rounds, file),
             share_of_core=min(map(share_of_core, found.values())),
-            measurements=compare(found[OURS], {side: found[side] for side in session.peers}),
+            measurements=compare(found[OURS], {side: found[side] for side in contest.peers}),
             whole={
                 "users": len(np.unique(dataset.interactions["test"][:, 0])),
                 "triples": len(dataset.triples["test"]),
@@ -67,11 +67,10 @@ def write(path: Path, report: Report) -> None:
 def table(report: Report) -> Table:
     """Show the ratios: of wall times, and of processor times, which hold on a busy machine too."""
     title = f"{report.data['name']}, {report.settings['threads']} thread, d = {report.settings['embedding_size']}"
-    table = Table("", "peer", "theirs", "ours", "ratio", "by processor time", "aimed at", title=title)
+    table = Table("", "theirs", "ours", "ratio", "(CPU)", "aim", title=title, caption="CPU: ratio of processor times")
     for line in report.measurements:
         table.add_row(
-            line["name"],
-            line["peer"],
+            f"{line['name']} ({line['peer']})",
             *(_spell(line[side]["per_second"], line["unit"], report.whole) for side in ("theirs", "ours")),
             f"{line['ratio']:.1f}",
             f"{line['cpu_ratio']:.1f}",
@@ -85,8 +84,8 @@ def _spell(rate: float, unit: str, whole: Mapping[str, int]) -> str:
     return f"{whole[unit] / rate:,.1f} s" if unit in whole else f"{rate:,.0f} {unit}/s"
 
 
-def _command(session: Session, rounds: int, file: str) -> str:
-    settings = session.settings
-    only = " ".join(f"--only {peer}" for peer in session.peers)
+def _command(contest: Contest, rounds: int, file: str) -> str:
+    settings = contest.settings
+    only = " ".join(f"--only {peer}" for peer in contest.peers)
     sizes = f"--batch-size {settings.batch_size} --batches {settings.batches} --triples {settings.triples}"
     return f"python -m benchmarks.peers --data DATASET_DIR --out {file} {only} --rounds {rounds} {sizes}"

@@ -13,11 +13,11 @@ from typer.testing import CliRunner
 
 from benchmarks.peers.__main__ import app
 from benchmarks.peers.comparison import LINES, compare, rate, share_of_core
+from benchmarks.peers.contest import Contest
 from benchmarks.peers.environments import REQUIREMENTS, PeerError, ensure, run
 from benchmarks.peers.measuring import FirstBatches, Measurement, timed
 from benchmarks.peers.our_side import Side, Stopwatch, measure
 from benchmarks.peers.report import Report, table, write
-from benchmarks.peers.session import Session
 from benchmarks.peers.task import Settings, own_entities, write_task
 from tests.training import planted
 from training.data.dataset import Dataset
@@ -152,7 +152,7 @@ def test_the_share_of_the_core_is_the_least_of_all() -> None:
 def test_our_side_measures_every_line(rows: IndexedDataset, tmp_path: Path) -> None:
     found = measure(Side(rows, SMALL, tmp_path))
     assert set(found) == {name for line in LINES for name in line.ours}
-    # 400 rows are 25 batches of 16; 10 of the 14 that are taken are warm-up. In turns, 14 steps stand beside 15 of triples.
+    # 400 rows are 25 batches of 16; 10 of the 14 that are taken are warm-up. In turns: 14 and 15 steps.
     amounts = {name: m["amount"] for name, m in found.items()}
     assert amounts["bprmf rows"] == amounts["transh triples"] == amounts["ktup as shipped"] == 4 * 16
     assert amounts["ktup rows"] + amounts["ktup triples"] == (29 - 10) * 16
@@ -183,14 +183,14 @@ def test_a_peer_that_fails_says_the_end_of_its_complaint() -> None:
         run(["bash", "-c", "echo last words >&2; exit 3"], "a peer")
 
 
-def session(tmp_path: Path) -> Session:
+def contest(tmp_path: Path) -> Contest:
     world().save(tmp_path / "data")
-    return Session(tmp_path / "data", tmp_path / "environments", Path("python"), ["recbole", "pykeen"], SMALL)
+    return Contest(tmp_path / "data", tmp_path / "environments", Path("python"), ["recbole", "pykeen"], SMALL)
 
 
 def test_the_file_holds_what_the_readme_documents(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Session, "versions", lambda self: {"recbole": {"torch": "2"}})
-    report = Report.of({"ours": [FOUND], "recbole": [FOUND], "pykeen": [FOUND]}, session(tmp_path), "x.json")
+    monkeypatch.setattr(Contest, "versions", lambda self: {"recbole": {"torch": "2"}})
+    report = Report.of({"ours": [FOUND], "recbole": [FOUND], "pykeen": [FOUND]}, contest(tmp_path), "x.json")
     write(tmp_path / "x.json", report)
     written = json.loads((tmp_path / "x.json").read_text(encoding="utf-8"))
     assert [line["ratio"] for line in written["measurements"]][:3] == [1, 1, 1]
@@ -204,9 +204,9 @@ def test_the_file_holds_what_the_readme_documents(tmp_path: Path, monkeypatch: p
 
 def test_work_too_short_for_the_clock_is_an_error_and_no_ratio(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     printed = json.dumps({"transh ranking": one(56, -0.01, 0.0)})
-    monkeypatch.setattr("benchmarks.peers.session.run", lambda *arguments: f"a word before\n{printed}\n")
+    monkeypatch.setattr("benchmarks.peers.contest.run", lambda *arguments: f"a word before\n{printed}\n")
     with pytest.raises(PeerError, match="ours: transh ranking was over too soon to be timed"):
-        session(tmp_path).measure(1)
+        contest(tmp_path).measure(1)
 
 
 def test_too_few_rows_to_time_are_told_before_anything_is_installed(tmp_path: Path) -> None:

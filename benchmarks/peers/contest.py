@@ -23,7 +23,7 @@ LIST_VERSIONS = "import json, importlib.metadata as m; print(json.dumps({n: m.ve
 
 
 @dataclass(frozen=True)
-class Session:
+class Contest:
     """A data set directory, the peers and their environments, and the settings that are equal on all sides."""
 
     data: Path
