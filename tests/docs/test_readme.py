@@ -42,7 +42,7 @@ def test_the_commands_for_own_data_run_as_they_stand(tmp_path: Path) -> None:
     }
     (tmp_path / "my-files").symlink_to(ROOT / "data" / "sample" / "raw")
     lines = commands("Your own data")
-    assert sum(line.startswith(PYTHON) for line in lines) == 6
+    assert sum(line.startswith(PYTHON) for line in lines) == 7
     released = ""
     for line in lines:
         if not line.startswith(PYTHON):
