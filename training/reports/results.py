@@ -5,6 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pydantic import ValidationError
+
+from training.config import TrainingConfig
 from training.data.dataset import Dataset
 from training.suite.result import RESULT, RunResult, read_result
 
@@ -61,7 +64,7 @@ def _by_system(results: Mapping[Path, RunResult]) -> dict[str, list[RunResult]]:
     runs: dict[str, list[RunResult]] = {}
     for system in dict.fromkeys(run.system for run in results.values()):
         own = {path: run for path, run in results.items() if run.system == system}
-        _same(own, "settings", lambda run: {**run.settings, "seed": None})
+        _same(own, "settings", lambda run: {**_with_defaults(run.settings), "seed": None})
         runs[system] = sorted(own.values(), key=lambda run: run.seed)
     return runs
 
@@ -81,3 +84,11 @@ def _told(value: Any, other: Any) -> str:
     if not isinstance(value, Mapping):
         return str(value)
     return ", ".join(f"{name} {value[name]!r}" for name in value if value[name] != other.get(name))
+
+
+def _with_defaults(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Give settings with those that came later, by their defaults; those of another version as they are."""
+    try:
+        return TrainingConfig.model_validate(settings).model_dump(mode="json")
+    except ValidationError:
+        return dict(settings)

@@ -64,6 +64,13 @@ def test_seeds_with_other_settings_are_not_averaged_and_both_are_named(data: Dat
         load_results(tmp_path, "tiny", data)
 
 
+def test_a_setting_that_came_later_has_its_default_in_older_results(data: Dataset, tmp_path: Path) -> None:
+    older = {**made.SETTINGS, "model": {"name": "bprmf"}}
+    made.write(tmp_path, run(data, "bprmf", 0, settings={**older, "seed": 0}))
+    made.write(tmp_path, run(data, "bprmf", 1, settings={**older, "seed": 1, "refit": False, "stop_epoch": None}))
+    assert [result.seed for result in load_results(tmp_path, "tiny", data).runs["bprmf"]] == [0, 1]
+
+
 def test_two_systems_may_have_other_settings(data: Dataset, tmp_path: Path) -> None:
     made.write(tmp_path, run(data, "bprmf"))
     made.write(tmp_path, run(data, "transe", settings={**made.SETTINGS, "epochs": 9, "seed": 0}))
