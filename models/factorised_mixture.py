@@ -11,6 +11,7 @@ and m = 2 s + q_pp - 2 t (t + q_wp) + q_ww t^2, as in models/mixture.py, costs s
 matrix products, and no exponential. Z must stay a normal number, squared: `fits` says whether it does.
 """
 
+import math
 from typing import Any
 
 import torch
@@ -27,8 +28,7 @@ def fits(user_logits: Tensor, item_logits: Tensor, tau: float) -> bool:
     if not user_logits.numel() or not item_logits.numel():
         return True
     spread = sum((logits.amax(1) - logits.amin(1)).max() for logits in (user_logits.detach(), item_logits.detach()))
-    smallest = torch.finfo(user_logits.dtype).tiny
-    return bool(-2.0 * spread / tau > torch.log(torch.tensor(smallest, dtype=torch.float64)) + 5.0)
+    return bool(-2.0 * spread / tau > math.log(torch.finfo(user_logits.dtype).tiny) + 5.0)
 
 
 def factorised_mixture(a_u: Tensor, a_i: Tensor, b_u: Tensor, b_i: Tensor, grams: Tensor, tau: float) -> Tensor:

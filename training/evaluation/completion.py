@@ -58,12 +58,8 @@ def evaluate_completion(
     n, size = model.n_relations, max(1, chunk_elements // max(1, model.n_entities))
     tails_of = RowLists.of_pairs(_keyed(known, 0, 2, n), model.n_entities * n)
     heads_of = RowLists.of_pairs(_keyed(known, 2, 0, n), model.n_entities * n)
-    of_heads = _side(
-        lambda r, t: model.score_heads(r, t), (relations, tails), heads, heads_of, tails * n + relations, size
-    )
-    of_tails = _side(
-        lambda h, r: model.score_tails(h, r), (heads, relations), tails, tails_of, heads * n + relations, size
-    )
+    of_heads = _side(model.score_heads, (relations, tails), heads, heads_of, tails * n + relations, size)
+    of_tails = _side(model.score_tails, (heads, relations), tails, tails_of, heads * n + relations, size)
     return CompletionResult(triples, of_heads[0], of_tails[0], of_heads[1], of_tails[1])
 
 

@@ -10,7 +10,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from models.retrieval.ranking import RowLists
+from models.retrieval.answers import Answers
+from models.retrieval.roles import Side
 
 LARGEST_KEY = 2**63 - 1
 BITMAP_CELLS = 1 << 26
@@ -61,28 +62,26 @@ class KnownFacts:
     """The known tails of each (head, relation) and the known heads of each (relation, tail), as lists."""
 
     def __init__(self, triples: NDArray[np.int64], n_entities: int, n_relations: int) -> None:
-        """Hold (n, 3) head, relation, tail rows: 32 bytes for each, and 16 for each possible key."""
+        """Hold (n, 3) head, relation, tail rows."""
         self._n_entities, self._n_relations = n_entities, n_relations
-        heads, relations, tails = triples.T
-        n_keys = n_entities * n_relations
-        self._tails = RowLists.of_pairs(np.stack([heads * n_relations + relations, tails], axis=1), n_keys)
-        self._heads = RowLists.of_pairs(np.stack([tails * n_relations + relations, heads], axis=1), n_keys)
+        self._answers = Answers(triples, n_relations)
 
     def as_tails(self, heads: Tensor, relations: Tensor, entities: Tensor) -> Tensor:
         """Tell which of the (K,) entities are known tails of each of the (B,) queries; returns (B, K) bool."""
-        return self._marked(self._tails, heads * self._n_relations + relations, entities)
+        return self._marked("tail", heads, relations, entities)
 
     def as_heads(self, relations: Tensor, tails: Tensor, entities: Tensor) -> Tensor:
         """Tell which of the (K,) entities are known heads of each of the (B,) queries; returns (B, K) bool."""
-        return self._marked(self._heads, tails * self._n_relations + relations, entities)
+        return self._marked("head", tails, relations, entities)
 
-    def _marked(self, lists: RowLists, keys: Tensor, entities: Tensor) -> Tensor:
-        """Look each distinct key up once, so that no more is read than there are facts, however often a key stands."""
-        keys, of_key = torch.unique(keys, return_inverse=True)
+    def _marked(self, side: Side, given: Tensor, relations: Tensor, entities: Tensor) -> Tensor:
+        """Look each distinct query up once, so that no more is read than there are facts, however often one stands."""
+        keys, of_key = torch.unique(given * self._n_relations + relations, return_inverse=True)
         drawn, of_drawn = torch.unique(entities, return_inverse=True)
         column_of = np.full(self._n_entities, -1, dtype=np.int64)
         column_of[drawn.cpu().numpy()] = np.arange(len(drawn))
-        positions, known = lists.pairs_of(keys.cpu().numpy())
+        queries = torch.stack([keys // self._n_relations, keys % self._n_relations], dim=1)
+        positions, known = self._answers.pairs_of(side, queries.cpu().numpy())
         columns = column_of[known]
         marked = np.zeros((len(keys), len(drawn)), dtype=np.bool_)
         marked[positions[columns >= 0], columns[columns >= 0]] = True
