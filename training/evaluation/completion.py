@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from models.geometry import GRID_ELEMENTS
-from models.retrieval.ranking import RowLists
+from models.retrieval.answers import Answers
+from models.retrieval.roles import Side
 from training.evaluation.rank_metrics import summary
 
 Category = Literal["1-1", "1-N", "N-1", "N-N"]
@@ -56,10 +57,9 @@ def evaluate_completion(
         raise ValueError("there are no triples to rank")
     heads, relations, tails = (torch.from_numpy(np.ascontiguousarray(column)).to(device) for column in triples.T)
     n, size = model.n_relations, max(1, chunk_elements // max(1, model.n_entities))
-    tails_of = RowLists.of_pairs(_keyed(known, 0, 2, n), model.n_entities * n)
-    heads_of = RowLists.of_pairs(_keyed(known, 2, 0, n), model.n_entities * n)
-    of_heads = _side(model.score_heads, (relations, tails), heads, heads_of, tails * n + relations, size)
-    of_tails = _side(model.score_tails, (heads, relations), tails, tails_of, heads * n + relations, size)
+    answers = Answers(known, n)
+    of_heads = _side(model.score_heads, (relations, tails), heads, tails * n + relations, "head", answers, size)
+    of_tails = _side(model.score_tails, (heads, relations), tails, heads * n + relations, "tail", answers, size)
     return CompletionResult(triples, of_heads[0], of_tails[0], of_heads[1], of_tails[1])
 
 
@@ -67,15 +67,17 @@ def _side(
     score: Callable[[Tensor, Tensor], Tensor],
     query: tuple[Tensor, Tensor],
     true: Tensor,
-    known: RowLists,
     keys: Tensor,
+    side: Side,
+    answers: Answers,
     size: int,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Give filtered and raw ranks of the (B,) true entities; triples that ask the same are scored once.
 
-    `keys` (B,) tell queries apart, and are the rows of `known`. At most 2 x `size` rows of scores are held at a time.
+    `keys` (B,) tell queries apart. At most 2 x `size` rows of scores are held at a time.
     """
     ranks, raw_ranks = np.empty(len(true)), np.empty(len(true))
+    queries = torch.stack(query if side == "tail" else query[::-1], dim=1).cpu().numpy()
     order = torch.argsort(keys, stable=True)
     distinct, counts = torch.unique(keys, return_counts=True)  # ascending, as in `order`
     ends = counts.cumsum(0)
@@ -86,9 +88,9 @@ def _side(
             scores = score(query[0][first_of[asked]], query[1][first_of[asked]])
         begin, end = int(ends[start] - counts[start]), int(ends[min(start + size, len(distinct)) - 1])
         for part in torch.split(torch.arange(begin, end, device=keys.device), size):
-            rows = order[part]
-            found = _ranks(scores[row_of[part] - start], true[rows], known, keys[rows].cpu().numpy())
-            ranks[rows.cpu().numpy()], raw_ranks[rows.cpu().numpy()] = found
+            rows = order[part].cpu().numpy()
+            known = answers.pairs_of(side, queries[rows])
+            ranks[rows], raw_ranks[rows] = _ranks(scores[row_of[part] - start], true[order[part]], known)
     return ranks, raw_ranks
 
 
@@ -113,21 +115,20 @@ _CATEGORY: Mapping[tuple[bool, bool], Category] = {
 }
 
 
-def _keyed(triples: NDArray[np.int64], given: int, asked: int, n_relations: int) -> NDArray[np.int64]:
-    return np.stack([triples[:, given] * n_relations + triples[:, 1], triples[:, asked]], axis=1)
-
-
 def _ranks(
-    scores: Tensor, true: Tensor, known: RowLists, keys: NDArray[np.int64]
+    scores: Tensor, true: Tensor, known: tuple[NDArray[np.int64], NDArray[np.int64]]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Give filtered and raw ranks of the (B,) true columns among (B, n_entities) scores, ties at their mean."""
+    """Give filtered and raw ranks of the (B,) true columns among (B, n_entities) scores, ties at their mean.
+
+    `known` are the (row, column) pairs of facts.
+    """
     if bool(torch.isnan(scores).any()):
         raise FloatingPointError("a score of the completion task is not a number")
     own = scores.gather(1, true.unsqueeze(1))
     greater = (scores > own).sum(1).to(torch.float64)
     equal = (scores == own).sum(1).to(torch.float64) - 1
     raw = 1 + greater + equal / 2
-    positions, columns = (torch.from_numpy(a).to(scores.device) for a in known.pairs_of(keys))
+    positions, columns = (torch.from_numpy(a).to(scores.device) for a in known)
     others = columns != true[positions]
     positions, columns = positions[others], columns[others]
     of_known, reference = scores[positions, columns], own[positions, 0]
