@@ -17,6 +17,7 @@ from training.reports.markdown import plain, table
 from training.reports.published import NOTHING, Published, published_for
 from training.reports.results import ReportError, Results, load_results
 from training.reports.sections.alone import alone_section
+from training.reports.sections.passes import passes_section
 from training.reports.sections.runs import runs_section
 from training.reports.sections.strict import strict_table
 from training.reports.sections.tables import category_table, completion_table, recommendation_table
@@ -47,6 +48,7 @@ def paper_report(dataset: Dataset, suite: Path, preset: str, out: Path, say: Say
             *_categories(results, published),
             f"## Table 4: completion\n\n{completion_table(results, published)}",
             f"## Is the joint model better than its halves alone?\n\n{alone_section(results)}",
+            passes_section(results, dataset),
             _activity(results, folder, say),
             _curves(results, published, folder, say),
             _case(results, dataset, folder, say),
@@ -77,6 +79,7 @@ def strict_report(dataset: Dataset, suite: Path, preset: str, baselines: Path, o
         f"## Completion by relation category, Hits@{results.top_n}, percent",
         *_categories(results, NOTHING),
         f"## Is the joint model better than its halves alone?\n\n{alone_section(results)}",
+        passes_section(results, dataset),
         f"## Runs\n\n{runs_section(results)}",
     ]
     with replace_directory(out, overwrite=True, marker=REPORT) as folder:
