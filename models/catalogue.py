@@ -1,0 +1,130 @@
+"""Every item as seen by one person who is a vector, not a row: scores for new, steered and anonymous people alike.
+
+    a = softmax((P u + P i) / tau + log m)        soft: m_k multiplies the odds that preference k is induced
+    k = argmax((P u + P i)_k / tau + log m_k)     hard
+    a = c m (P u + P i)                           raw attention, where nothing is shared out
+
+With m = 1 these are eqs. (4-10) of the model, with m_k = 0 those of the model in which k is masked. Only odds matter to
+a softmax: multipliers that are all alike change nothing there, and so all 0 stands for all 1.
+
+With squared L2, delta = u - i, s = a.(P u - P i), t = a.(W u - W i) and Gram matrices q_xy = a' G_xy a,
+
+    g^2 = |delta|^2 + 2 s + q_pp - 2 t (t + q_wp) + q_ww t^2
+
+so that a person costs products with n x P and n x d matrices that are made once, and no temporary is n x d. L1 has no
+such expansion and goes through the items in pieces of at most GRID_ELEMENTS numbers.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from models.geometry import GRID_ELEMENTS, length, project
+from models.preferences import PreferenceSpace
+
+
+@dataclass(frozen=True)
+class Catalogue:
+    """The item side of a preference model, or of some of its items.
+
+    Attributes:
+        space: preferences and normals (P, d), and how they are induced.
+        items: (n, d) item vectors.
+        logits, normals: (n, P), i . p_k and i . w_k.
+        squares: (n,) |i|^2.
+        grams: (P, 3P), G + G' of p.p, w.p and w.w beside each other, halved: q = a' G a.
+    """
+
+    space: PreferenceSpace
+    items: Tensor
+    logits: Tensor
+    normals: Tensor
+    squares: Tensor
+    grams: Tensor
+
+    @classmethod
+    @torch.no_grad()
+    def of(cls, model: Any, dtype: torch.dtype = torch.float64) -> "Catalogue":
+        """Read it off a preference model; n x (d + 2P + 1) numbers."""
+        space = model.space
+        preferences, normals = space.preferences.detach().to(dtype), space.normals.detach().to(dtype)
+        space = PreferenceSpace(preferences, normals, space.strategy, space.norm, space.temperature, space.raw_scale)
+        return cls.over(space, model.item_vectors().detach().to(dtype))
+
+    @classmethod
+    def over(cls, space: PreferenceSpace, items: Tensor) -> "Catalogue":
+        """Make it of (n, d) item vectors."""
+        p, w = space.preferences, space.normals
+        cross = w @ p.T
+        grams = torch.cat([p @ p.T, (cross + cross.T) / 2, w @ w.T], dim=1)
+        return cls(space, items, items @ p.T, items @ w.T, items.square().sum(-1), grams)
+
+    def part(self, rows: Tensor) -> "Catalogue":
+        """Give the catalogue of (m,) rows alone."""
+        items, logits, normals, squares = (
+            table.index_select(0, rows) for table in (self.items, self.logits, self.normals, self.squares)
+        )
+        return Catalogue(self.space, items, logits, normals, squares, self.grams)
+
+    def weights(self, user: Tensor, multipliers: Tensor | None = None) -> Tensor:
+        """Give the (n, P) weights that a (d,) person induces with every item; differentiable in soft induction.
+
+        `multipliers` are (P,), at least 0; None stands for ones.
+        """
+        logits = self.logits + self.space.preferences @ user
+        return steered_weights(self.space, logits, multipliers)
+
+    def scores(self, user: Tensor, multipliers: Tensor | None = None) -> Tensor:
+        """Score all items for a (d,) person: -g, (n,). Within 1e-9 of `literal_scores` in float64; differentiable."""
+        weights = self.weights(user, multipliers)
+        if self.space.norm == "l1":
+            return self._literal(user, self.items, weights)
+        p, w = self.space.preferences, self.space.normals
+        s = weights @ (p @ user) - (weights * self.logits).sum(1)
+        t = weights @ (w @ user) - (weights * self.normals).sum(1)
+        quadratic = (weights @ self.grams).view(len(weights), 3, -1) * weights.unsqueeze(1)
+        q_pp, q_wp, q_ww = quadratic.sum(2).unbind(1)
+        delta = self.squares + user.square().sum() - 2.0 * (self.items @ user)
+        g = delta + 2.0 * s + q_pp - 2.0 * t * (t + q_wp) + q_ww * t.square()
+        return -g.clamp_min(0.0)
+
+    def literal_scores(self, user: Tensor, rows: Tensor, multipliers: Tensor | None = None) -> Tensor:
+        """Score (m,) rows by the equation as it stands: for a user of the model, exactly its `score_pairs`."""
+        items = self.items.index_select(0, rows)
+        users = user.expand(len(items), -1)
+        weights = steered_weights(self.space, self.space.logits(users, items), multipliers)
+        return -self.space.pair_distances(users, items, weights)
+
+    def _literal(self, user: Tensor, items: Tensor, weights: Tensor) -> Tensor:
+        size = max(1, GRID_ELEMENTS // max(1, user.numel()))
+        found = []
+        for start in range(0, len(items), size):
+            part = weights[start : start + size]
+            p, w = part @ self.space.preferences, part @ self.space.normals
+            found.append(-length(project(user - items[start : start + size], w) + p, self.space.norm))
+        return torch.cat(found) if found else user.new_empty(0)
+
+
+def steered_weights(space: PreferenceSpace, logits: Tensor, multipliers: Tensor | None) -> Tensor:
+    """Induce weights (..., P) from logits phi (..., P), the odds of each multiplied by (P,) `multipliers`."""
+    if multipliers is None:
+        return space.induce(logits)
+    if space.raw_scale is not None:
+        return multipliers * space.induce(logits)
+    if bool((multipliers == 0).all()):
+        return space.induce(logits)
+    return space.induce(logits + space.temperature * multipliers.log())
+
+
+def check_multipliers(multipliers: Tensor, n_preferences: int) -> None:
+    """Make sure that steering is possible.
+
+    Raises:
+        ValueError: not one multiplier for each preference, or one is negative or not finite.
+    """
+    if multipliers.shape != (n_preferences,):
+        raise ValueError(f"expected {n_preferences} multipliers, got {tuple(multipliers.shape)}")
+    if not bool((torch.isfinite(multipliers) & (multipliers >= 0)).all()):
+        raise ValueError("a multiplier is negative or not a finite number")

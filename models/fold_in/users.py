@@ -1,0 +1,108 @@
+"""A vector for a person from what they like alone, with the item side fixed: new users and anonymous sessions.
+
+    L(u) = mean_{i in H} softplus(o(u) - s y_i(u)),   o(u) = log sum_{j not in H} exp(s y_j(u)),   |u| <= 1
+
+is what the listwise objective asks of a user with history H (training/objectives.py), y = -g being the model's own
+score. A trained user has length 1 nearly always, so the walk is short: from u_0, the mean of H brought to length 1,
+
+    v = u - step * dL / |dL|,   u' = v / max(1, |v|)
+
+taken where L falls, and the step halved where it does not. In catalogues of more than `negatives` items the sum of o is
+estimated from that many, drawn once by a fixed seed, as in training. No chance is left: one history, one vector.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional
+
+from models.catalogue import Catalogue
+
+EXCLUDED = -1e30
+"""A score whose exponential is 0, and whose gradient is."""
+
+
+@dataclass(frozen=True)
+class FoldInSettings:
+    """How a person is folded in; `sharpness` is that of training (`recommendation.sharpness` of the checkpoint)."""
+
+    sharpness: float = 5.0
+    negatives: int = 1024
+    evaluations: int = 6
+    step: float = 0.6
+    tolerance: float = 1e-3
+
+    def __post_init__(self) -> None:
+        if not (self.sharpness > 0 and self.negatives >= 1 and self.evaluations >= 1 and self.step > 0):
+            raise ValueError("sharpness, negatives, evaluations and step of a fold-in must be above 0")
+
+
+class UserFolding:
+    """Folds people into one catalogue. Thread-safe: nothing in it changes."""
+
+    def __init__(self, catalogue: Catalogue, settings: FoldInSettings) -> None:
+        """Gather the negatives once: min(n, negatives) x (d + 2P + 1) numbers."""
+        self._catalogue, self._settings = catalogue, settings
+        n = len(catalogue.items)
+        drawn = np.sort(np.random.default_rng(0).permutation(n)[: settings.negatives])
+        self._drawn = torch.from_numpy(drawn)
+        self._negatives = catalogue.part(self._drawn)
+
+    def fold(self, history: NDArray[np.int64]) -> Tensor:
+        """Give the (d,) vector of a person who likes the (m,) item rows `history`; repeats count once.
+
+        Raises:
+            ValueError: the history is empty.
+            IndexError: a row is outside the catalogue.
+        """
+        rows = torch.from_numpy(np.unique(history))
+        if not len(rows):
+            raise ValueError("nobody can be folded in from an empty history")
+        if int(rows[0]) < 0 or int(rows[-1]) >= len(self._catalogue.items):
+            raise IndexError(f"a row of the history is outside a catalogue of {len(self._catalogue.items)}")
+        liked = self._catalogue.part(rows)
+        return self._descend(_in_ball(_to_sphere(liked.items.mean(0))), liked, rows)
+
+    def _descend(self, user: Tensor, liked: Catalogue, rows: Tensor) -> Tensor:
+        taken, step = torch.isin(self._drawn, rows), self._settings.step
+        value, direction = self._slope(user, liked, taken)
+        for _ in range(self._settings.evaluations - 1):
+            tried = _in_ball(user - step * direction)
+            found, ahead = self._slope(tried, liked, taken)
+            if found < value:
+                settled = value - found < self._settings.tolerance * abs(value)
+                user, value, direction = tried, found, ahead
+                if settled:
+                    break
+            else:
+                step /= 2
+        return user
+
+    def _slope(self, user: Tensor, liked: Catalogue, taken: Tensor) -> tuple[float, Tensor]:
+        """Give L(u) and its gradient, brought to length 1."""
+        with torch.enable_grad():
+            point = user.detach().requires_grad_()
+            loss = self._loss(point, liked, taken)
+            (gradient,) = torch.autograd.grad(loss, point)
+        return float(loss.detach()), _to_sphere(gradient)
+
+    def _loss(self, user: Tensor, liked: Catalogue, taken: Tensor) -> Tensor:
+        s, n = self._settings.sharpness, len(self._catalogue.items)
+        positive = s * liked.scores(user)
+        others = (s * self._negatives.scores(user)).masked_fill(taken, EXCLUDED)
+        usable = max(1, len(taken) - int(taken.sum()))
+        scale = max(1.0, (n - len(positive)) / usable)
+        return functional.softplus(torch.logsumexp(others, 0) + float(np.log(scale)) - positive).mean()
+
+
+def _to_sphere(vector: Tensor) -> Tensor:
+    unit: Tensor = vector / vector.norm().clamp_min(1e-12)
+    return unit
+
+
+def _in_ball(vector: Tensor) -> Tensor:
+    kept: Tensor = vector / vector.norm().clamp_min(1.0)
+    return kept

@@ -1,0 +1,126 @@
+"""People folded in from what they like, with the item side fixed."""
+
+import math
+import time
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from models.catalogue import Catalogue
+from models.fold_in.users import FoldInSettings, UserFolding
+from models.interface import Sizes
+from models.preferences import PreferenceSpace
+from models.registry import build, config_from
+from training.losses import listwise
+
+
+def on_a_line(*places: float) -> Catalogue:
+    """Items on a line, and one preference without length or normal: g = (u - i)^2."""
+    nothing = torch.zeros(1, 1, dtype=torch.float64)
+    space = PreferenceSpace(nothing, nothing, "soft", "l2", 1.0)
+    return Catalogue.over(space, torch.tensor(places, dtype=torch.float64).unsqueeze(1))
+
+
+def made(n_items: int = 60, **values: Any) -> Any:
+    config = config_from("tup", {"embedding_size": 8, "n_preferences": 3, "norm": "l2", **values})
+    sizes = Sizes(5, n_items, 0, 0, torch.empty(0, dtype=torch.int64))
+    return build("tup", config, sizes, torch.Generator().manual_seed(2)).double()
+
+
+def test_the_loss_is_that_of_the_listwise_objective() -> None:
+    model, rows = made(), torch.tensor([3, 7, 20])
+    taken = torch.isin(torch.arange(60), rows)
+    scores = 4.0 * model.score_items(torch.tensor([1]))[0]
+    expected = listwise(scores[rows], scores[~taken].logsumexp(0).expand(3), torch.ones(3))
+    folding = UserFolding(Catalogue.of(model), FoldInSettings(sharpness=4.0, negatives=60))
+    assert folding._loss(model.users[1], Catalogue.of(model).part(rows), taken).item() == pytest.approx(expected.item())
+
+
+def test_one_who_likes_one_end_of_a_line_walks_to_the_end_of_the_ball() -> None:
+    folding = UserFolding(on_a_line(0.5, -0.5), FoldInSettings(sharpness=1.0))
+    # L = softplus((u - 0.5)^2 - (u + 0.5)^2) = softplus(-2u) falls with u, so |u| <= 1 decides: u = 1.
+    assert folding.fold(np.array([0])).item() == pytest.approx(1.0)
+    assert folding.fold(np.array([1])).item() == pytest.approx(-1.0)
+
+
+def test_one_who_likes_both_sides_stays_where_the_loss_is_least_inside_of_the_ball() -> None:
+    # Likes -0.6 and 0.6 + 0.2; the others lie at -1.5 and 1.7, around the same centre 0.1: u = 0.1 by symmetry.
+    settings_ = FoldInSettings(sharpness=2.0, evaluations=60, tolerance=0.0)
+    folding = UserFolding(on_a_line(-0.6, 0.8, -1.5, 1.7), settings_)
+    assert folding.fold(np.array([0, 1])).item() == pytest.approx(0.1, abs=1e-3)
+
+
+def test_one_history_is_one_vector_in_any_order_and_however_often_an_item_stands_in_it() -> None:
+    folding = UserFolding(Catalogue.of(made()), FoldInSettings())
+    first = folding.fold(np.array([3, 7, 20]))
+    assert torch.equal(folding.fold(np.array([20, 3, 7, 3])), first)
+    assert torch.equal(UserFolding(Catalogue.of(made()), FoldInSettings()).fold(np.array([3, 7, 20])), first)
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    history=st.sets(st.integers(0, 39), min_size=1, max_size=40),
+    strategy=st.sampled_from(["soft", "hard"]),
+    norm=st.sampled_from(["l1", "l2"]),
+)
+def test_every_fold_lies_in_the_unit_ball_and_is_no_worse_than_its_start(
+    history: set[int], strategy: str, norm: str
+) -> None:
+    catalogue = Catalogue.of(made(40, strategy=strategy, norm=norm))
+    rows = np.array(sorted(history))
+    folding = UserFolding(catalogue, FoldInSettings())
+    found = folding.fold(rows)
+    assert found.norm() <= 1.0 + 1e-12
+    assert bool(torch.isfinite(found).all())
+    liked, taken = catalogue.part(torch.from_numpy(rows)), torch.isin(torch.arange(40), torch.from_numpy(rows))
+    mean = catalogue.items[torch.from_numpy(rows)].mean(0)
+    start = folding._loss(mean / mean.norm(), liked, taken)
+    assert folding._loss(found, liked, taken) <= start + 1e-12
+
+
+def test_drawn_negatives_stand_for_all() -> None:
+    # 2,000 items at 0 and the liked one at 0.5. At u = 0 each of the others scores 0 and the liked one -0.25, so that
+    # softplus(log 2000 + 0.25) = log(1 + 2000 e^0.25), whichever 100 are drawn.
+    folding = UserFolding(on_a_line(*[0.0] * 2000, 0.5), FoldInSettings(sharpness=1.0, negatives=100))
+    liked, taken = folding._catalogue.part(torch.tensor([2000])), folding._drawn == 2000
+    loss = folding._loss(torch.zeros(1).double(), liked, taken).item()
+    assert loss == pytest.approx(math.log1p(2000 * math.exp(0.25)))
+
+
+def test_who_likes_everything_is_folded_in_too() -> None:
+    found = UserFolding(on_a_line(0.5, -0.5), FoldInSettings()).fold(np.array([0, 1]))
+    assert bool(torch.isfinite(found).all())
+
+
+def test_an_empty_history_and_a_row_outside_the_catalogue_are_refused() -> None:
+    folding = UserFolding(on_a_line(0.5, -0.5), FoldInSettings())
+    with pytest.raises(ValueError, match="empty history"):
+        folding.fold(np.empty(0, dtype=np.int64))
+    for row in (-1, 2):
+        with pytest.raises(IndexError):
+            folding.fold(np.array([0, row]))
+
+
+def test_settings_that_cannot_be_walked_with_are_refused() -> None:
+    with pytest.raises(ValueError, match="above 0"):
+        FoldInSettings(sharpness=0.0)
+
+
+def test_a_planted_taste_is_found_again() -> None:
+    """Items in two groups; who likes some of a group gets the rest of it first, within the time that is promised."""
+    generator = torch.Generator().manual_seed(1)
+    centres = torch.nn.functional.normalize(torch.randn(2, 32, generator=generator).double(), dim=1)
+    items = centres.repeat_interleave(1500, 0) + 0.05 * torch.randn(3000, 32, generator=generator).double()
+    preferences, normals = 0.1 * torch.randn(2, 20, 32, generator=generator).double()
+    space = PreferenceSpace(preferences, normals, "soft", "l2", 1.0)
+    catalogue = Catalogue.over(space, items)
+    folding = UserFolding(catalogue, FoldInSettings(sharpness=4.0))
+    folding.fold(np.arange(5))
+    started = time.process_time()
+    user = folding.fold(np.arange(0, 1500, 100))
+    assert time.process_time() - started < 0.2  # 20 ms on a free core; ten times as much on a crowded one
+    assert bool((catalogue.scores(user).topk(1000).indices < 1500).all())
