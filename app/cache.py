@@ -1,7 +1,7 @@
-"""Bytes by key: in Redis, or in process where no Redis is configured. Both implement `app.ports.Cache`.
+"""Bytes by key: in this process, in Redis, or in both, the one in front of the other. All implement `app.ports.Cache`.
 
-A value is stored with its own key and a checksum of both. Whatever comes back under another key, cut or altered,
-reads as a miss: an unread reply on a reused connection can never show one user's list to another.
+In Redis a value is stored with its own key and a checksum of both. Whatever comes back under another key, cut or
+altered, reads as a miss: an unread reply on a reused connection can never show one user's list to another.
 """
 
 import asyncio
@@ -15,6 +15,8 @@ from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError, ResponseError
+
+from app.ports import Cache
 
 _log = logging.getLogger(__name__)
 _CHECKSUM = 16
@@ -54,7 +56,7 @@ class ProcessCache:
         self._bytes = 0
         self._values: OrderedDict[str, tuple[float, bytes]] = OrderedDict()
 
-    async def get(self, key: str) -> bytes | None:
+    def peek(self, key: str) -> bytes | None:
         """Read a value that has not expired."""
         entry = self._values.get(key)
         if entry is None:
@@ -66,8 +68,16 @@ class ProcessCache:
         self._values.move_to_end(key)
         return value
 
+    async def get(self, key: str) -> bytes | None:
+        """Read a value that has not expired."""
+        return self.peek(key)
+
     async def set(self, key: str, value: bytes, ttl_seconds: int) -> None:
         """Store a value, dropping the least recently used ones until it fits."""
+        self.put(key, value, ttl_seconds)
+
+    def put(self, key: str, value: bytes, ttl_seconds: float) -> None:
+        """Do what `set` does, at once."""
         self._drop(key)
         size = _size(key, value)
         if size > self._max_bytes:
@@ -121,6 +131,10 @@ class RedisCache:
         """False from a failure to the next success."""
         return not self._away
 
+    def peek(self, key: str) -> bytes | None:
+        """Give None: nothing of Redis is in this process."""
+        return None
+
     async def get(self, key: str) -> bytes | None:
         """Read a value; a miss, an outage and an altered value all read as None."""
         sealed = await self._ask(lambda: self._redis.get(key))
@@ -167,3 +181,45 @@ class RedisCache:
         if self._away:
             _log.info("Redis is back")
         self._away = False
+
+
+class LayeredCache:
+    """Values of this process in front of those that all processes share.
+
+    A value lives no longer than its time to live in both layers together: the shared one keeps it shorter by what
+    the near one may add.
+    """
+
+    def __init__(self, near: ProcessCache, shared: Cache, near_seconds: int) -> None:
+        self._near = near
+        self._shared = shared
+        self._near_seconds = near_seconds
+
+    @property
+    def available(self) -> bool:
+        """False while the shared layer is known to be away; what is near is read all the same."""
+        return self._shared.available
+
+    def peek(self, key: str) -> bytes | None:
+        """Read a value of this process."""
+        return self._near.peek(key)
+
+    async def get(self, key: str) -> bytes | None:
+        """Read a value from the nearest layer that has it, and keep it near."""
+        value = self._near.peek(key)
+        if value is None:
+            value = await self._shared.get(key)
+            if value is not None:
+                self._near.put(key, value, self._near_seconds)
+        return value
+
+    async def set(self, key: str, value: bytes, ttl_seconds: int) -> None:
+        """Store a value in both layers, or in this process alone where it is to live no longer than that."""
+        self._near.put(key, value, min(ttl_seconds, self._near_seconds))
+        if ttl_seconds > self._near_seconds:
+            await self._shared.set(key, value, ttl_seconds - self._near_seconds)
+
+    async def close(self) -> None:
+        """Forget what is near, and close the shared layer."""
+        await self._near.close()
+        await self._shared.close()

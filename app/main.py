@@ -8,7 +8,7 @@ from pathlib import Path
 
 from fastapi import FastAPI
 
-from app.cache import ProcessCache, RedisCache
+from app.cache import LayeredCache, ProcessCache, RedisCache
 from app.db.facts import FactRepository
 from app.db.items import ItemRepository
 from app.db.labels import entity_repository, relation_repository
@@ -76,9 +76,10 @@ def open_cache(settings: Settings) -> Cache:
     """Use Redis if it is configured; it need not be up."""
     if settings.redis_url is None:
         return ProcessCache(settings.cache_max_bytes)
-    return RedisCache(
+    shared = RedisCache(
         settings.redis_url.get_secret_value(), settings.cache_timeout_ms / 1000, settings.cache_retry_seconds
     )
+    return LayeredCache(ProcessCache(settings.cache_max_bytes), shared, settings.cache_near_seconds)
 
 
 class LazyReleaseStore:

@@ -205,6 +205,10 @@ class ReleaseStore(Protocol):
 class Cache(Protocol):
     """Bytes by key, with a time to live. A miss, an outage and an altered value all read as None."""
 
+    def peek(self, key: str) -> bytes | None:
+        """Read a value if it is in this process's memory: no waiting, no task. None may still be a hit for `get`."""
+        ...
+
     async def get(self, key: str) -> bytes | None:
         """Read a value that was stored under exactly this key."""
         ...

@@ -46,6 +46,9 @@ class Settings(BaseSettings):
     cache_timeout_ms: int = Field(200, ge=1, le=1_000, description="Longest wait for one call to Redis.")
     cache_retry_seconds: float = Field(3.0, gt=0, le=60, description="Pause before Redis is asked again.")
     cache_max_bytes: int = Field(64 * 2**20, ge=2**16, description="Memory for the in-process cache.")
+    cache_near_seconds: int = Field(
+        30, ge=1, le=3_600, description="How long a process keeps an answer that is in Redis too."
+    )
     releases_dir: Path = Field(Path("var/releases"), description="The folder that holds one directory a release.")
     release_poll_seconds: float = Field(
         3.0, gt=0, le=3_600, description="How often a process asks the database which release is active."

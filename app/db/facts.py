@@ -67,7 +67,7 @@ class FactRepository:
 
     async def _read(self) -> Graph:
         began, builder = time.perf_counter(), GraphBuilder()
-        async with self._database.reading() as connection:
+        async with self._database.snapshot() as connection:
             # Before the facts: one that is stored meanwhile belongs to the next version, and is read again with it.
             version = await _version(connection)
             rows = await connection.stream(_FACTS)

