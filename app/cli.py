@@ -21,6 +21,7 @@ from app.db.schema import SchemaCheck
 from app.db.schema import migrate as run_migrations
 from app.db.session import Database
 from app.errors import ServiceError, StorageUnavailable
+from app.metrics import shared_figures
 from app.ports import ReleaseInfo, ReleaseStore
 from app.settings import Settings, SettingsError, load_settings
 
@@ -81,19 +82,20 @@ def serve() -> None:
     settings = load_settings()
     # uvicorn finishes what is in flight, then raises the signal again: an orderly end is exit code 0.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-    uvicorn.run(
-        "app.main:serve_from_environment",
-        factory=True,
-        host=settings.host,
-        port=settings.port,
-        workers=settings.workers,
-        loop="uvloop",
-        http="httptools",
-        access_log=False,
-        log_config=None,
-        server_header=False,
-        timeout_graceful_shutdown=settings.shutdown_seconds,
-    )
+    with shared_figures(settings.workers):
+        uvicorn.run(
+            "app.main:serve_from_environment",
+            factory=True,
+            host=settings.host,
+            port=settings.port,
+            workers=settings.workers,
+            loop="uvloop",
+            http="httptools",
+            access_log=False,
+            log_config=None,
+            server_header=False,
+            timeout_graceful_shutdown=settings.shutdown_seconds,
+        )
 
 
 @cli.command()

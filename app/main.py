@@ -19,6 +19,7 @@ from app.db.users import UserRepository
 from app.dependencies import Services
 from app.errors import StorageUnavailable
 from app.logs import configure_logging
+from app.metrics import Metrics, ReleaseFigures
 from app.ports import Cache, LoadedRelease, ReleaseInfo, ReleaseStore
 from app.routers.api import create_api
 from app.schemas.recommendations import render
@@ -35,6 +36,7 @@ from app.settings import Settings, load_settings
 
 def create_app(settings: Settings, release_store: ReleaseStore | None = None) -> FastAPI:
     """Make the service. Without a store, releases are read from `settings.releases_dir`."""
+    metrics = Metrics()
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -44,6 +46,7 @@ def create_app(settings: Settings, release_store: ReleaseStore | None = None) ->
         store = release_store or LazyReleaseStore(settings.releases_dir)
         services = join(settings, database, facts, cache, store)
         app.state.services = services
+        metrics.watch(ReleaseFigures(lambda: services.releases.served()))
         services.releases.start()
         reading = asyncio.create_task(_prepare(facts))
         try:
@@ -55,7 +58,7 @@ def create_app(settings: Settings, release_store: ReleaseStore | None = None) ->
             await cache.close()
             await database.close()
 
-    return create_api(lifespan)
+    return create_api(lifespan, metrics)
 
 
 def serve_from_environment() -> FastAPI:

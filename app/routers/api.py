@@ -6,7 +6,9 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from starlette.types import Lifespan
 
-from app.routers import health, knowledge_graph, problems, recommendations, releases
+from app.metrics import Metrics
+from app.routers import health, knowledge_graph, metrics, problems, recommendations, releases
+from app.routers.instrumentation import CountedRequests, RouteNames
 from app.routers.middleware import API_VERSION, RequestContext
 from app.routers.paths import PathSegments
 from app.schemas import completions as completion_schemas
@@ -20,8 +22,9 @@ _DESCRIPTION = (
 )
 
 
-def create_api(lifespan: Lifespan[FastAPI] | None = None) -> FastAPI:
+def create_api(lifespan: Lifespan[FastAPI] | None = None, figures: Metrics | None = None) -> FastAPI:
     """Put the routes together. Without a lifespan that provides the services, only the document can be asked for."""
+    figures = figures or Metrics()
     api = FastAPI(
         title="KTUP Recommender",
         version=API_VERSION,
@@ -30,12 +33,15 @@ def create_api(lifespan: Lifespan[FastAPI] | None = None) -> FastAPI:
         redirect_slashes=False,
         redoc_url=None,
     )
-    for module in (recommendations, knowledge_graph, releases, health):
+    api.state.metrics = figures
+    for module in (recommendations, knowledge_graph, releases, health, metrics):
         api.include_router(module.router)
     problems.install(api)
     # The last one added is the outermost.
+    api.add_middleware(RouteNames)
     api.add_middleware(PathSegments)
     api.add_middleware(RequestContext)
+    api.add_middleware(CountedRequests, metrics=figures)
     api.openapi = lambda: openapi_document(api)  # type: ignore[method-assign]
     return api
 

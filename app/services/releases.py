@@ -66,6 +66,10 @@ class ReleaseManager:
             raise NoActiveRelease(f"No release answers yet: {self._missing}.")
         return release
 
+    def served(self) -> list[str]:
+        """Name the releases that answer in this process."""
+        return [] if self._current is None else [self._current.info.release_id]
+
     @property
     def problem(self) -> str | None:
         """Why no release answers; None if one does."""

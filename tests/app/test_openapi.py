@@ -37,6 +37,7 @@ def test_the_calls_of_the_contract_are_there(document: dict[str, Any]) -> None:
         "POST /releases/{release_id}/activate",
         "GET /health/live",
         "GET /health/ready",
+        "GET /metrics",
     ]
 
 
