@@ -15,7 +15,7 @@ so that a person costs products with n x P and n x d matrices that are made once
 such expansion and goes through the items in pieces of at most GRID_ELEMENTS numbers.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -46,12 +46,11 @@ class Catalogue:
 
     @classmethod
     @torch.no_grad()
-    def of(cls, model: Any, dtype: torch.dtype = torch.float64) -> "Catalogue":
-        """Read it off a preference model; n x (d + 2P + 1) numbers."""
-        space = model.space
-        preferences, normals = space.preferences.detach().to(dtype), space.normals.detach().to(dtype)
-        space = PreferenceSpace(preferences, normals, space.strategy, space.norm, space.temperature, space.raw_scale)
-        return cls.over(space, model.item_vectors().detach().to(dtype))
+    def of(cls, model: Any) -> "Catalogue":
+        """Read it off a preference model, in float64; n x (d + 2P + 1) numbers."""
+        p, w = model.space.preferences.to(torch.float64), model.space.normals.to(torch.float64)
+        space = replace(model.space, preferences=p, normals=w)
+        return cls.over(space, model.item_vectors().to(torch.float64))
 
     @classmethod
     def over(cls, space: PreferenceSpace, items: Tensor) -> "Catalogue":
@@ -67,6 +66,14 @@ class Catalogue:
             table.index_select(0, rows) for table in (self.items, self.logits, self.normals, self.squares)
         )
         return Catalogue(self.space, items, logits, normals, squares, self.grams)
+
+    def to(self, dtype: torch.dtype) -> "Catalogue":
+        """Give it in another precision."""
+        p, w = self.space.preferences.to(dtype), self.space.normals.to(dtype)
+        tables = (self.items, self.logits, self.normals, self.squares, self.grams)
+        items, logits, normals, squares, grams = (table.to(dtype) for table in tables)
+        space = replace(self.space, preferences=p, normals=w)
+        return Catalogue(space, items, logits, normals, squares, grams)
 
     def weights(self, user: Tensor, multipliers: Tensor | None = None) -> Tensor:
         """Give the (n, P) weights that a (d,) person induces with every item; differentiable in soft induction.

@@ -11,6 +11,7 @@ taken where L falls, and the step halved where it does not. In catalogues of mor
 estimated from that many, drawn once by a fixed seed, as in training. No chance is left: one history, one vector.
 """
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,6 +21,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from models.catalogue import Catalogue
+from models.fold_in.slope import scores_and_pull
 
 EXCLUDED = -1e30
 """A score whose exponential is 0, and whose gradient is."""
@@ -31,7 +33,7 @@ class FoldInSettings:
 
     sharpness: float = 5.0
     negatives: int = 1024
-    evaluations: int = 6
+    evaluations: int = 4
     step: float = 0.6
     tolerance: float = 1e-3
 
@@ -44,15 +46,17 @@ class UserFolding:
     """Folds people into one catalogue. Thread-safe: nothing in it changes."""
 
     def __init__(self, catalogue: Catalogue, settings: FoldInSettings) -> None:
-        """Gather the negatives once: min(n, negatives) x (d + 2P + 1) numbers."""
+        """Gather the negatives once, in float32: min(n, negatives) x (d + 2P + 1) numbers."""
         self._catalogue, self._settings = catalogue, settings
         n = len(catalogue.items)
         drawn = np.sort(np.random.default_rng(0).permutation(n)[: settings.negatives])
         self._drawn = torch.from_numpy(drawn)
-        self._negatives = catalogue.part(self._drawn)
+        self._negatives = catalogue.part(self._drawn).to(torch.float32)
 
     def fold(self, history: NDArray[np.int64]) -> Tensor:
         """Give the (d,) vector of a person who likes the (m,) item rows `history`; repeats count once.
+
+        The walk is in float32, the vector in the catalogue's own precision.
 
         Raises:
             ValueError: the history is empty.
@@ -63,39 +67,38 @@ class UserFolding:
             raise ValueError("nobody can be folded in from an empty history")
         if int(rows[0]) < 0 or int(rows[-1]) >= len(self._catalogue.items):
             raise IndexError(f"a row of the history is outside a catalogue of {len(self._catalogue.items)}")
-        liked = self._catalogue.part(rows)
-        return self._descend(_in_ball(_to_sphere(liked.items.mean(0))), liked, rows)
+        liked = self._catalogue.part(rows).to(torch.float32)
+        user = self._descend(_in_ball(_to_sphere(liked.items.mean(0))), liked, torch.isin(self._drawn, rows))
+        return _in_ball(user.to(self._catalogue.items.dtype))
 
-    def _descend(self, user: Tensor, liked: Catalogue, rows: Tensor) -> Tensor:
-        taken, step = torch.isin(self._drawn, rows), self._settings.step
+    def _descend(self, user: Tensor, liked: Catalogue, taken: Tensor) -> Tensor:
+        step = self._settings.step
         value, direction = self._slope(user, liked, taken)
         for _ in range(self._settings.evaluations - 1):
             tried = _in_ball(user - step * direction)
             found, ahead = self._slope(tried, liked, taken)
-            if found < value:
-                settled = value - found < self._settings.tolerance * abs(value)
-                user, value, direction = tried, found, ahead
-                if settled:
-                    break
-            else:
+            if found >= value:
                 step /= 2
+                continue
+            settled = value - found < self._settings.tolerance * abs(value)
+            user, value, direction = tried, found, ahead
+            if settled:
+                break
         return user
 
     def _slope(self, user: Tensor, liked: Catalogue, taken: Tensor) -> tuple[float, Tensor]:
         """Give L(u) and its gradient, brought to length 1."""
-        with torch.enable_grad():
-            point = user.detach().requires_grad_()
-            loss = self._loss(point, liked, taken)
-            (gradient,) = torch.autograd.grad(loss, point)
-        return float(loss.detach()), _to_sphere(gradient)
-
-    def _loss(self, user: Tensor, liked: Catalogue, taken: Tensor) -> Tensor:
-        s, n = self._settings.sharpness, len(self._catalogue.items)
-        positive = s * liked.scores(user)
-        others = (s * self._negatives.scores(user)).masked_fill(taken, EXCLUDED)
+        s, (positive, pull_of_liked) = self._settings.sharpness, scores_and_pull(liked, user)
+        negative, pull_of_others = scores_and_pull(self._negatives, user)
+        others = (s * negative).masked_fill_(taken, EXCLUDED)
         usable = max(1, len(taken) - int(taken.sum()))
-        scale = max(1.0, (n - len(positive)) / usable)
-        return functional.softplus(torch.logsumexp(others, 0) + float(np.log(scale)) - positive).mean()
+        scale = max(1.0, (len(self._catalogue.items) - len(positive)) / usable)
+        total = torch.logsumexp(others, 0)
+        margins = total + math.log(scale) - s * positive
+        # dL/d(margin) = sigmoid / m; it pulls the liked ones up and, shared out by the softmax, the others down.
+        pull = (s / len(positive)) * torch.sigmoid(margins)
+        gradient = pull_of_liked(-pull) + pull_of_others(pull.sum() * (others - total).exp_())
+        return float(functional.softplus(margins).mean()), _to_sphere(gradient)
 
 
 def _to_sphere(vector: Tensor) -> Tensor:
