@@ -1,0 +1,172 @@
+"""How well people and items that came after training are folded in, held against the same ones trained in.
+
+Users: two trainings with the same settings, on all users, and on all but some; those are then folded in from their
+training history with the item side fixed. Both are measured on their test items by the strict protocol.
+"""
+
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from time import process_time
+from typing import Annotated, Any
+
+import numpy as np
+import torch
+import typer
+from numpy.typing import NDArray
+from rich.console import Console
+
+from benchmarks.held_out import draw_users, without_users
+from benchmarks.machine import describe_machine
+from models.catalogue import Catalogue
+from models.checkpoint import Checkpoint, load_checkpoint
+from models.fold_in.users import FoldInSettings, UserFolding
+from models.retrieval.ranking import RowLists
+from models.retrieval.scan import scan
+from training.cli_shared import parse_overrides, told_plainly
+from training.config import ConfigError, TrainingConfig, parse_config
+from training.data.dataset import Dataset
+from training.data.indexed import IndexedDataset
+from training.evaluation.protocol import STRICT
+from training.evaluation.recommendation import most_popular, score_lists
+from training.presets import load_recipe
+from training.trainer import train
+
+TOP_N, SEED = 10, 0
+Rows = NDArray[np.int64]
+
+
+class Quiet:
+    """Watches a run and says each epoch's number."""
+
+    def __init__(self, say: Callable[[str], None], what: str) -> None:
+        self._say, self._what = say, what
+
+    def step(self, epoch: int, done: int, of: int) -> None:
+        """Say nothing of steps."""
+
+    def epoch(self, record: dict[str, Any]) -> None:
+        """Name the epoch that is done."""
+        self._say(f"{self._what}: epoch {record['epoch']} is trained")
+
+
+def trained(
+    config: TrainingConfig, dataset: IndexedDataset, run: Path, say: Callable[[str], None] = lambda _: None
+) -> Checkpoint:
+    """Train, or take what an earlier call left in `run`.
+
+    Raises:
+        ConfigError: it was left by other settings or other data.
+    """
+    path = run / "checkpoint"
+    if not path.is_dir():
+        train(config, dataset, run, torch.device("cpu"), Quiet(say, run.name))
+    loaded = load_checkpoint(path)
+    left = parse_config(loaded.manifest["training"], str(run))  # settings that came later have their defaults
+    if (loaded.manifest["dataset"]["content_hash"], left) != (dataset.content_hash, config):
+        raise ConfigError(f"{run} holds a checkpoint of other settings or data; name another folder")
+    loaded.model.to(torch.float64)
+    return loaded
+
+
+def measure_users(
+    dataset: IndexedDataset, users: Rows, whole: Checkpoint, rest: Checkpoint, settings: FoldInSettings
+) -> dict[str, Any]:
+    """Measure users trained in (`whole`) and folded in (`rest`, which never saw them), and the most popular items."""
+    history = RowLists.of_pairs(dataset.interactions["train"], len(dataset.users))
+    folding = UserFolding(Catalogue.of(rest.model), settings)
+    vectors, seconds = [], []
+    for user in users:
+        started = process_time()
+        vectors.append(folding.fold(history[user]))
+        seconds.append(process_time() - started)
+    known = [whole.model.user_vectors(torch.tensor([user]))[0].detach() for user in users]
+    starts = UserFolding(Catalogue.of(rest.model), FoldInSettings(settings.sharpness, evaluations=1))
+    means = [starts.fold(history[user]) for user in users]
+    trained_in, folded_in = (
+        _lists(dataset, users, Catalogue.of(checkpoint.model), taken)
+        for checkpoint, taken in ((whole, known), (rest, vectors))
+    )
+    popular = most_popular(without_users(dataset, users), "test", STRICT, TOP_N)
+    chosen = np.isin(popular.users, users)
+    return {
+        "users": len(users),
+        "trained_in": trained_in,
+        "folded_in": folded_in,
+        "mean_of_history": _lists(dataset, users, Catalogue.of(rest.model), means),
+        "most_popular": {name: round(float(popular.values[name][chosen].mean()), 6) for name in trained_in},
+        "f1_ratio": round(folded_in["f1"] / trained_in["f1"], 4),
+        "fold_in_ms": _milliseconds(seconds),
+    }
+
+
+def _lists(
+    dataset: IndexedDataset, users: Rows, catalogue: Catalogue, vectors: Sequence[torch.Tensor]
+) -> dict[str, float]:
+    """Measure the lists of people who are vectors, on their test items."""
+    relevant = RowLists.of_pairs(dataset.interactions["test"], len(dataset.users))
+    pairs = np.concatenate([dataset.interactions[split] for split in STRICT.excluded["test"]])
+    seen = RowLists.of_pairs(pairs, len(dataset.users))
+    found = [scan(catalogue, vector, TOP_N, seen[user]).rows for user, vector in zip(users, vectors, strict=True)]
+    ranked = np.stack([np.pad(rows, (0, TOP_N - len(rows)), constant_values=-1) for rows in found])
+    means = score_lists(ranked, users, relevant, TOP_N, STRICT).means()
+    return {name: round(means[name], 6) for name in ("precision", "recall", "f1", "hit", "ndcg")}
+
+
+def _milliseconds(seconds: Sequence[float]) -> dict[str, float]:
+    """Give the median, the 99th percentile and the most, in CPU milliseconds a call."""
+    values = 1000 * np.array(seconds)
+    return {
+        "p50": round(float(np.median(values)), 2),
+        "p99": round(float(np.percentile(values, 99)), 2),
+        "most": round(float(values.max()), 2),
+    }
+
+
+def settings_of(checkpoint: Checkpoint) -> FoldInSettings:
+    """Fold in with the sharpness that the checkpoint was trained with."""
+    return FoldInSettings(sharpness=float(checkpoint.manifest["training"]["recommendation"]["sharpness"]))
+
+
+app = typer.Typer(pretty_exceptions_enable=False)
+out, errors = Console(), Console(stderr=True)
+
+
+@app.command()
+def main(
+    data: Annotated[Path, typer.Option(help="A data set directory, as `python -m training convert` writes it.")],
+    target: Annotated[Path, typer.Option("--out", help="The JSON file to write.")],
+    runs: Annotated[Path, typer.Option(help="A folder for the trainings; those that are there are not repeated.")],
+    preset: Annotated[str, typer.Option(help="A preset, or a TOML file.")] = "sample",
+    settings: Annotated[list[str] | None, typer.Option("--set", help="Change a setting: --set epochs=6.")] = None,
+    n_users: Annotated[int, typer.Option("--users", min=1, help="Users to hold out.")] = 500,
+) -> None:
+    """Hold users out of training, fold them in, and write how they fare as JSON."""
+    with told_plainly(), errors.status("reading") as status:
+        if not target.parent.is_dir():
+            raise ConfigError(f"--out {target}: {target.parent} is no directory")
+        torch.set_num_threads(1)
+        dataset = IndexedDataset.of(Dataset.load(data))
+        config = load_recipe(preset, None, parse_overrides(settings or [])).config
+        users = draw_users(dataset, n_users, SEED)
+        rest = trained(config, without_users(dataset, users), runs / "held-out", status.update)
+        whole = trained(config, dataset, runs / "trained-in", status.update)
+        status.update("folding in")
+        fold_in = settings_of(rest)
+        report = {
+            "data": {"name": dataset.name, "content_hash": dataset.content_hash},
+            "protocol": STRICT.name,
+            "top_n": TOP_N,
+            "preset": preset,
+            "changed": settings or [],
+            "training": config.model_dump(mode="json"),
+            "fold_in": vars(fold_in),
+            "machine": describe_machine(1, ("numpy", "torch")),
+            "users": measure_users(dataset, users, whole, rest, fold_in),
+        }
+    target.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
+    out.print_json(json.dumps(report["users"]))
+
+
+if __name__ == "__main__":
+    app()
