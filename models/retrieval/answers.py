@@ -22,7 +22,7 @@ class Answers:
     """
 
     def __init__(self, triples: Rows, n_relations: int) -> None:
-        self.triples = np.unique(triples, axis=0) if len(triples) else triples.reshape(0, 3)
+        self.triples = _distinct(triples.reshape(-1, 3))
         self._n_relations = n_relations
         self._keys: dict[Side, Rows] = {}
         self._columns: dict[Side, Rows] = {}
@@ -59,3 +59,11 @@ class Answers:
     def _places(self, side: Side, queries: Rows) -> tuple[Rows, Rows]:
         keys, wanted = self._keys[side], queries[:, 0] * self._n_relations + queries[:, 1]
         return np.searchsorted(keys, wanted), np.searchsorted(keys, wanted, side="right")
+
+
+def _distinct(triples: Rows) -> Rows:
+    """Sort (n, 3) triples and leave repeats out: each as one number, which sorts many times faster than rows do."""
+    n_relations, n_tails = (int(column.max(initial=0)) + 1 for column in triples.T[1:])
+    keys = np.unique((triples[:, 0] * n_relations + triples[:, 1]) * n_tails + triples[:, 2])
+    pairs, tails = np.divmod(keys, n_tails)
+    return np.stack([*np.divmod(pairs, n_relations), tails], axis=1)

@@ -21,9 +21,12 @@ class RowLists:
     @classmethod
     def of_pairs(cls, pairs: NDArray[np.int64], n_rows: int) -> "RowLists":
         """Gather (n, 2) row, column pairs, in any order; columns come out sorted, repeats once."""
-        distinct = np.unique(pairs, axis=0) if len(pairs) else pairs.reshape(0, 2)
-        counts = np.bincount(distinct[:, 0], minlength=n_rows)
-        return cls(np.concatenate([[0], np.cumsum(counts)]).astype(np.int64), distinct[:, 1].copy())
+        rows, columns = pairs.reshape(-1, 2).T
+        width = int(columns.max(initial=0)) + 1
+        keys = np.sort(rows * width + columns)  # one number a pair sorts many times faster than pairs do
+        distinct = keys[np.diff(keys, prepend=-1) != 0]
+        counts = np.bincount(distinct // width, minlength=n_rows)
+        return cls(np.concatenate([[0], np.cumsum(counts)]).astype(np.int64), distinct % width)
 
     def __getitem__(self, row: int) -> NDArray[np.int64]:
         return self.columns[self.starts[row] : self.starts[row + 1]]
@@ -39,9 +42,9 @@ class RowLists:
 def best_columns(scores: Tensor, n: int) -> Tensor:
     """Give the (B, min(n, columns)) best columns of (B, columns) scores, best first, ties in column order."""
     n = min(n, scores.shape[1])
-    values, columns = scores.topk(n, dim=1)
-    crowded = (scores >= values[:, -1:]).sum(1) > n
-    columns = columns.sort(dim=1).values
+    values, columns = scores.topk(min(n + 1, scores.shape[1]), dim=1)  # one more tells whether the cut splits a tie
+    crowded = (values[:, n:] == values[:, n - 1 : n]).any(dim=1)
+    columns = columns[:, :n].sort(dim=1).values
     order = scores.gather(1, columns).sort(dim=1, descending=True, stable=True).indices
     best = columns.gather(1, order)
     if bool(crowded.any()):
@@ -66,20 +69,30 @@ def top_n(
     Raises:
         FloatingPointError: a score is not a number, with the row of the user.
 
-    Memory: about `chunk_elements` scores x preferences at a time, never users x items x d.
+    Memory: some ten temporaries of `chunk_elements` numbers, never users x items x d.
     """
-    preferences = int(getattr(model, "n_preferences", 1))
-    size = max(1, chunk_elements // max(1, model.n_items * preferences))
+    size = max(1, chunk_elements // max(1, model.n_items * _numbers_a_pair(model)))
     pieces = [_top_of(model, users[k : k + size], n, excluded, device) for k in range(0, len(users), size)]
     return np.concatenate(pieces) if pieces else np.empty((0, min(n, model.n_items)), np.int64)
+
+
+def _numbers_a_pair(model: ItemScorer) -> int:
+    """Tell how many numbers a model holds for each pair that it scores.
+
+    One for each preference, but for the mixture of squared L2, which works through blocks of its own.
+    """
+    config = getattr(model, "config", None)
+    if getattr(config, "strategy", None) == "soft" and getattr(config, "norm", None) == "l2":
+        return 1
+    return int(getattr(model, "n_preferences", 1))
 
 
 def _top_of(
     model: ItemScorer, users: NDArray[np.int64], n: int, excluded: RowLists | None, device: torch.device | str
 ) -> NDArray[np.int64]:
     scores = model.score_items(torch.from_numpy(users).to(device))
-    unsound = torch.isnan(scores).any(dim=1)
-    if bool(unsound.any()):
+    # A sum over infinite scores of both signs is no number either: whether a score is none is looked at again.
+    if bool(torch.isnan(scores.sum(1)).any()) and bool((unsound := torch.isnan(scores).any(dim=1)).any()):
         raise FloatingPointError(f"the scores of user row {users[int(unsound.nonzero()[0])]} are not all numbers")
     if excluded is not None:
         rows, columns = excluded.pairs_of(users)

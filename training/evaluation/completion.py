@@ -11,14 +11,16 @@ from typing import Any, Literal
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
-from models.geometry import GRID_ELEMENTS
-from models.retrieval.answers import Answers
-from models.retrieval.roles import Side
+from models.retrieval.answers import GIVEN, Answers, Rows
+from models.retrieval.roles import SIDES, Side
 from training.evaluation.rank_metrics import summary
 
 Category = Literal["1-1", "1-N", "N-1", "N-N"]
+Ranks = NDArray[np.float64]
+
+CHUNK_ELEMENTS = 1 << 20
+"""Scores of a chunk: 4 MiB of float32, which the model's temporaries stay near the processor with."""
 
 
 @dataclass(frozen=True)
@@ -43,11 +45,11 @@ def evaluate_completion(
     triples: NDArray[np.int64],
     known: NDArray[np.int64],
     device: torch.device | str,
-    chunk_elements: int = GRID_ELEMENTS,
+    chunk_elements: int = CHUNK_ELEMENTS,
 ) -> CompletionResult:
     """Rank (n, 3) triples against all entities, filtered by (m, 3) known ones.
 
-    Memory: about 2 x `chunk_elements` scores at a time.
+    Memory: about `chunk_elements` scores at a time, and what the model needs to make them.
 
     Raises:
         ValueError: there are no triples.
@@ -55,42 +57,48 @@ def evaluate_completion(
     """
     if len(triples) == 0:
         raise ValueError("there are no triples to rank")
-    heads, relations, tails = (torch.from_numpy(np.ascontiguousarray(column)).to(device) for column in triples.T)
-    n, size = model.n_relations, max(1, chunk_elements // max(1, model.n_entities))
-    answers = Answers(known, n)
-    of_heads = _side(model.score_heads, (relations, tails), heads, tails * n + relations, "head", answers, size)
-    of_tails = _side(model.score_tails, (heads, relations), tails, heads * n + relations, "tail", answers, size)
+    answers, size = Answers(known, model.n_relations), max(1, chunk_elements // max(1, model.n_entities))
+    of_heads, of_tails = (_side(_scorer(model, side, device), side, triples, answers, size) for side in SIDES)
     return CompletionResult(triples, of_heads[0], of_tails[0], of_heads[1], of_tails[1])
 
 
-def _side(
-    score: Callable[[Tensor, Tensor], Tensor],
-    query: tuple[Tensor, Tensor],
-    true: Tensor,
-    keys: Tensor,
-    side: Side,
-    answers: Answers,
-    size: int,
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Give filtered and raw ranks of the (B,) true entities; triples that ask the same are scored once.
+def _scorer(model: Any, side: Side, device: torch.device | str) -> Callable[[Rows], NDArray[np.floating[Any]]]:
+    """Give a function from (B, 2) given entities and relations to (B, n_entities) scores of that side."""
 
-    `keys` (B,) tell queries apart. At most 2 x `size` rows of scores are held at a time.
+    @torch.no_grad()
+    def score(queries: Rows) -> NDArray[np.floating[Any]]:
+        given, relations = torch.from_numpy(queries).to(device).unbind(1)
+        scores = model.score_tails(given, relations) if side == "tail" else model.score_heads(relations, given)
+        # Infinite scores of both signs make a sum that is no number too: looked at again, they are none.
+        if bool(torch.isnan(scores.sum(1)).any()) and bool(torch.isnan(scores).any()):
+            raise FloatingPointError("a score of the completion task is not a number")
+        found: NDArray[np.floating[Any]] = scores.cpu().numpy()
+        return found
+
+    return score
+
+
+def _side(
+    score: Callable[[Rows], NDArray[np.floating[Any]]], side: Side, triples: Rows, answers: Answers, size: int
+) -> tuple[Ranks, Ranks]:
+    """Give filtered and raw ranks of the (n, 3) triples' entities on one side.
+
+    Triples that ask the same are scored once, `size` queries at a time.
     """
-    ranks, raw_ranks = np.empty(len(true)), np.empty(len(true))
-    queries = torch.stack(query if side == "tail" else query[::-1], dim=1).cpu().numpy()
-    order = torch.argsort(keys, stable=True)
-    distinct, counts = torch.unique(keys, return_counts=True)  # ascending, as in `order`
-    ends = counts.cumsum(0)
-    first_of, row_of = order[ends - counts], torch.repeat_interleave(counts)
-    for start in range(0, len(distinct), size):
-        asked = slice(start, start + size)
-        with torch.no_grad():
-            scores = score(query[0][first_of[asked]], query[1][first_of[asked]])
-        begin, end = int(ends[start] - counts[start]), int(ends[min(start + size, len(distinct)) - 1])
-        for part in torch.split(torch.arange(begin, end, device=keys.device), size):
-            rows = order[part].cpu().numpy()
-            known = answers.pairs_of(side, queries[rows])
-            ranks[rows], raw_ranks[rows] = _ranks(scores[row_of[part] - start], true[order[part]], known)
+    ranks, raw_ranks = np.empty(len(triples)), np.empty(len(triples))
+    given, true = triples[:, GIVEN[side]], triples[:, 2 - GIVEN[side]]
+    order = np.lexsort((triples[:, 1], given))
+    asked = np.stack([given, triples[:, 1]], axis=1)[order]
+    starts = np.flatnonzero(np.r_[True, (asked[1:] != asked[:-1]).any(axis=1)])
+    ends = np.r_[starts[1:], len(asked)]
+    for first in range(0, len(starts), size):
+        queries = asked[starts[first : first + size]]
+        scores, (positions, facts) = score(queries), answers.pairs_of(side, queries)
+        edges = np.searchsorted(positions, np.arange(len(queries) + 1))
+        for k in range(len(queries)):
+            known = facts[edges[k] : edges[k + 1]]
+            for row in order[starts[first + k] : ends[first + k]]:
+                ranks[row], raw_ranks[row] = _ranks(scores[k], int(true[row]), known)
     return ranks, raw_ranks
 
 
@@ -115,23 +123,17 @@ _CATEGORY: Mapping[tuple[bool, bool], Category] = {
 }
 
 
-def _ranks(
-    scores: Tensor, true: Tensor, known: tuple[NDArray[np.int64], NDArray[np.int64]]
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Give filtered and raw ranks of the (B,) true columns among (B, n_entities) scores, ties at their mean.
+def _ranks(scores: NDArray[np.floating[Any]], true: int, known: Rows) -> tuple[float, float]:
+    """Give filtered and raw rank of the true column among (n_entities,) scores, ties at their mean.
 
-    `known` are the (row, column) pairs of facts.
+    `known` are the columns of facts, the true one among them or not.
     """
-    if bool(torch.isnan(scores).any()):
-        raise FloatingPointError("a score of the completion task is not a number")
-    own = scores.gather(1, true.unsqueeze(1))
-    greater = (scores > own).sum(1).to(torch.float64)
-    equal = (scores == own).sum(1).to(torch.float64) - 1
-    raw = 1 + greater + equal / 2
-    positions, columns = (torch.from_numpy(a).to(scores.device) for a in known)
-    others = columns != true[positions]
-    positions, columns = positions[others], columns[others]
-    of_known, reference = scores[positions, columns], own[positions, 0]
-    weight = (of_known > reference).to(torch.float64) + (of_known == reference).to(torch.float64) / 2
-    filtered = raw.index_add(0, positions, -weight)
-    return filtered.cpu().numpy(), raw.cpu().numpy()
+    own = scores[true]
+    raw = _places(scores, own) + 0.5
+    others = _places(scores[known], own) - 0.5 * np.count_nonzero(known == true)
+    return raw - others, raw
+
+
+def _places(scores: NDArray[np.floating[Any]], own: Any) -> float:
+    """Count the scores above `own`, and half of those equal to it; counting a mask is what numpy does fastest."""
+    return 0.5 * (int(np.count_nonzero(scores > own)) + int(np.count_nonzero(scores >= own)))
