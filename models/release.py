@@ -2,7 +2,7 @@
 
     manifest.json        format, id, data set, metrics, versions, and the hash of every file that follows
     model/               a checkpoint (models/checkpoint.py): weights, vocabularies, its own manifest
-    index/               the FAISS indexes (models/retrieval/index.py)
+    index/               what nominates items (models/retrieval/stored.py)
     roles.safetensors    which entities were seen in which role (models/retrieval/roles.py)
     calibration.safetensors  how probable a missing fact is (models/retrieval/calibration.py); absent where it was not
                          fitted, and in releases that are older than it
@@ -33,9 +33,10 @@ from models.checkpoint import (
     read_manifest,
 )
 from models.retrieval.calibration import Calibration
-from models.retrieval.index import IndexShape, PreferenceIndex, UnusableIndex
+from models.retrieval.nominations import IndexShape, UnusableIndex
 from models.retrieval.roles import Roles
 from models.retrieval.search import Searcher
+from models.retrieval.stored import Index, load_index, save_index
 
 MODEL, INDEX, ROLES, CALIBRATION = "model", "index", "roles.safetensors", "calibration.safetensors"
 RELEASE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
@@ -58,7 +59,7 @@ class Release:
 def write_release(
     directory: Path,
     checkpoint: Path,
-    index: PreferenceIndex,
+    index: Index,
     roles: Roles,
     values: Mapping[str, Any],
     calibration: Calibration | None = None,
@@ -73,7 +74,7 @@ def write_release(
         raise ValueError(f"{directory.name!r} is no release id: letters, digits, '.', '_' and '-', at most 100")
     with aside(directory) as temporary:
         shutil.copytree(checkpoint, temporary / MODEL)
-        index.save(temporary / INDEX)
+        save_index(index, temporary / INDEX)
         save_file(roles.tensors(), temporary / ROLES)
         if calibration is not None:
             save_file(calibration.tensors(), temporary / CALIBRATION)
@@ -116,7 +117,7 @@ def load_release(directory: Path) -> Release:
     model = checkpoint.model.to(torch.float64)
     try:
         shape = IndexShape.of(model, checkpoint.vocabularies["items"].content_hash)
-        index = PreferenceIndex.load(directory / INDEX, shape)
+        index = load_index(directory / INDEX, shape)
         roles = Roles.of_tensors(load_file(directory / ROLES))
         searcher = Searcher(model, index, int(manifest["index"]["nominate"]))
         calibration = _calibration(directory, manifest, checkpoint)

@@ -16,10 +16,11 @@ from numpy.typing import NDArray
 from models.checkpoint import Checkpoint, load_checkpoint
 from models.release import RELEASE_ID, write_release
 from models.retrieval.calibration import Calibration
-from models.retrieval.index import PreferenceIndex
+from models.retrieval.cells import Progress
 from models.retrieval.ranking import RowLists
 from models.retrieval.roles import Roles
 from models.retrieval.search import Searcher
+from models.retrieval.stored import Index, Kind, build_index, kind_of
 from training.data.indexed import IndexedDataset
 from training.evaluation.calibration import calibrate, measure
 from training.evaluation.completion import evaluate_completion
@@ -49,8 +50,12 @@ def make_release(
     releases: Path,
     release_id: str | None = None,
     say: Callable[[str], None] = lambda _: None,
+    index_kind: Kind | None = None,
+    progress: Progress = lambda done, of: None,
 ) -> Path:
-    """Make and write a release; returns its directory. `say` is told each stage.
+    """Make and write a release; returns its directory. `say` is told each stage, `progress` of items sorted into cells.
+
+    `index_kind` None is chosen by size (models/retrieval/stored.py).
 
     Raises:
         ReleaseError: the checkpoint is of another data set, or its model does not do both tasks, or the id is
@@ -63,10 +68,10 @@ def make_release(
     _check_id(releases, name)
     say("measuring on the test split")
     metrics = measure_on_test(checkpoint, dataset)
-    say("indexing items for each preference")
+    say("indexing items")
     items_hash = checkpoint.vocabularies["items"].content_hash
     model = checkpoint.model.to(torch.float64)
-    index = PreferenceIndex.build(model, items_hash)
+    index = build_index(model, items_hash, index_kind, progress)
     say("calibrating the probabilities of missing facts")
     calibration = calibrated(checkpoint, dataset, metrics)
     say("measuring candidate recall")
@@ -78,7 +83,7 @@ def make_release(
         "counts": checkpoint.manifest["counts"],
         "training": checkpoint.manifest["training"],
         "metrics": metrics,
-        "index": {**vars(recall), "kind": "flat"},
+        "index": {**vars(recall), "kind": kind_of(index)},
         "versions": {"python": platform.python_version(), "torch": torch.__version__, "faiss": faiss.__version__},
     }
     roles = Roles.of_triples(dataset.triples["train"], len(dataset.relations))
@@ -159,19 +164,19 @@ def calibrated(checkpoint: Checkpoint, dataset: IndexedDataset, metrics: dict[st
     return calibration
 
 
-def candidate_recall(model: Any, index: PreferenceIndex, dataset: IndexedDataset) -> CandidateRecall:
-    """Choose how many each index nominates, and measure what that finds, on other users.
+def candidate_recall(model: Any, index: Index, dataset: IndexedDataset) -> CandidateRecall:
+    """Choose how many items an index that proves nothing looks at, and measure what that finds, on other users.
 
-    For soft induction `nominate` doubles until RECALL_TARGET of the true first 10 of CALIBRATION_USERS is found; the
+    `nominate` doubles until RECALL_TARGET of the true first 10 of CALIBRATION_USERS is found; the
     figure reported is then measured on up to MEASURED_USERS users who took no part in the choice, where there are such.
-    Hard induction needs no choice; it is measured all the same.
+    Where the index proves its answers, there is nothing to choose; it is measured all the same.
     """
     users = np.random.default_rng(0).permutation(len(dataset.users))
     chosen, rest = users[:CALIBRATION_USERS], users[CALIBRATION_USERS:]
     measured = (rest if len(rest) else chosen)[:MEASURED_USERS]
     seen = RowLists.of_pairs(dataset.interactions["train"], len(dataset.users))
     nominate = 4 * TOP_N
-    while nominate < len(dataset.items) and model.config.strategy == "soft":
+    while nominate < len(dataset.items) and not index.proves(model.config.strategy):
         if measure_recall(Searcher(model, index, nominate), seen, chosen).recall >= RECALL_TARGET:
             break
         nominate *= 2

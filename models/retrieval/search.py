@@ -1,26 +1,30 @@
-"""Top N through the index: the preferences' indexes nominate, the model re-scores and decides.
+"""Top N through an index: it nominates, the model re-scores and decides.
 
-Hard induction is exact. An item that induces preference k and is not among the m nearest of index k lies at least as
-far as the farthest of those m. Once that holds for every k beyond the N-th best re-scored distance, no item can be
-missing; until then m doubles.
-
-Soft induction mixes the preferences of a pair, so no single index measures it: the m nearest of every index are
-nominated and re-scored. How many of the true first 10 this finds is measured when a release is made, and m is chosen
-by it (training/release.py).
+Each index tells a bound: no item that it left out is nearer. Once the bound lies beyond the N-th best re-scored
+distance, no item can be missing; until then twice as many are nominated. So a scan of all items is exact, and so
+are flat indexes under hard induction (docs/decisions/0003-exact-search.md). Cells prove nothing: how many of the true
+first 10 they find is measured when a release is made, and how many items are looked at is chosen by it
+(training/release.py).
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from models.geometry import project
-from models.retrieval.index import PreferenceIndex
+from models.retrieval.items import Users
+from models.retrieval.nominations import Excluded, Nominations, Nominator
 
 SLACK = 1e-4
-"""Relative room for float32 rounding in FAISS when its distances are held against the model's float64."""
+"""Relative room for float32 rounding in an index when its distances are held against the model's float64."""
+SHARP = 0.1
+"""Temperature below which rounding of logits, which it divides, asks for more room."""
+BLOCK = 192
+"""Pairs re-scored in one call, always as many: where shapes differ, so may the last bits of a matrix product."""
 
 
 @dataclass(frozen=True)
@@ -34,37 +38,82 @@ class Ranking:
 class Searcher:
     """Answers for one model and its index. Thread-safe: nothing in it changes."""
 
-    def __init__(self, model: Any, index: PreferenceIndex, nominate: int) -> None:
-        """`nominate` is m for soft induction; hard induction finds its own."""
+    def __init__(self, model: Any, index: Nominator, nominate: int) -> None:
+        """`nominate` is how many items are looked at where the index proves nothing; otherwise it finds its own."""
         self._model, self._index, self._nominate = model, index, nominate
-        self._exact = model.config.strategy == "hard"
+        config = model.config
+        self._exact = index.proves(config.strategy)
+        self._slack = SLACK * max(1.0, SHARP / config.temperature)
 
-    @torch.no_grad()
     def search(self, user_row: int, n: int, excluded: NDArray[np.int64]) -> Ranking:
         """Give the best n items that are not excluded; fewer where fewer remain.
 
         Items whose score is not finite are left out.
         """
-        queries, n_items = self._queries(user_row), self._index.shape.n_items
-        m = min(n_items, 2 * n if self._exact else max(n, self._nominate))
-        while True:
-            distances, nominated = self._index.search(queries, m)
-            ranking = self.rescore(user_row, np.setdiff1d(nominated, excluded), n)
-            if m >= n_items or (len(ranking.rows) == n and self._complete(distances, ranking)):
-                return ranking
-            m = min(n_items, 2 * m)
-
-    def _complete(self, distances: NDArray[np.float32], ranking: Ranking) -> bool:
-        if not self._exact:
-            return True
-        worst = -ranking.scores[-1]
-        return bool((distances[:, -1] > worst + SLACK * (1.0 + worst)).all())
+        return self.search_many(np.array([user_row]), n, [excluded])[0]
 
     @torch.no_grad()
+    def search_many(self, user_rows: NDArray[np.int64], n: int, excluded: Excluded) -> list[Ranking]:
+        """Answer (B,) users at once, each as `search` would; `excluded` holds the item rows of each.
+
+        Raises:
+            ValueError: not as many lists of excluded rows as users.
+            IndexError: a row is outside the vocabulary.
+        """
+        if len(user_rows) != len(excluded):
+            raise ValueError(f"{len(user_rows)} users, but excluded items of {len(excluded)}")
+        found: list[Ranking] = [Ranking(np.empty(0, np.int64), np.empty(0))] * len(user_rows)
+        n_items = self._index.shape.n_items
+        waiting, m = np.arange(len(user_rows) if n_items and n > 0 else 0), min(n_items, n + max(6, n // 2))
+        while len(waiting):
+            rows, lists = user_rows[waiting], [excluded[k] for k in waiting.tolist()]
+            users = Users.of(self._model, torch.from_numpy(rows))
+            named = self._index.nominate(users, m, self._nominate, lists)
+            rankings = self._decided(rows, named, n)
+            for k, ranking in zip(waiting, rankings, strict=True):
+                found[k] = ranking
+            if m >= n_items:
+                break
+            waiting, m = waiting[~self._complete(named, rankings, n)], min(n_items, 2 * m)
+        return found
+
+    def _complete(self, named: Nominations, rankings: Sequence[Ranking], n: int) -> NDArray[np.bool_]:
+        full = np.array([len(ranking.rows) == n for ranking in rankings])
+        worst = np.array([-ranking.scores[-1] if len(ranking.rows) else 0.0 for ranking in rankings])
+        beyond = named.bounds > worst + self._slack * (1.0 + worst)
+        complete: NDArray[np.bool_] = np.isinf(named.bounds) | (full & (beyond | (not self._exact)))
+        return complete
+
+    def _decided(self, user_rows: NDArray[np.int64], named: Nominations, n: int) -> list[Ranking]:
+        """Rank what was named for (B,) users by the model's own scores and keep the best n of each."""
+        n_items = self._index.shape.n_items
+        owners, places = np.nonzero(named.rows >= 0)
+        keys = np.unique(owners * n_items + named.rows[owners, places])
+        owners, items = keys // n_items, keys % n_items
+        scores = self._scores(user_rows[owners], items)
+        sound = np.isfinite(scores)
+        owners, items, scores = owners[sound], items[sound], scores[sound]
+        order = np.lexsort((items, -scores, owners))
+        items, scores = items[order], scores[order]
+        edges = np.searchsorted(owners, np.arange(len(user_rows) + 1))
+        cuts = [slice(start, min(start + n, end)) for start, end in pairwise(edges)]
+        return [Ranking(items[cut], scores[cut]) for cut in cuts]
+
+    @torch.no_grad()
+    def _scores(self, user_rows: NDArray[np.int64], items: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Score (m,) pairs by the model's literal equation, BLOCK by BLOCK; returns (m,) float64."""
+        padding = -len(items) % BLOCK
+        users, rows = (
+            torch.from_numpy(np.pad(x, (0, padding), mode="edge" if len(x) else "constant")) for x in (user_rows, items)
+        )
+        blocks = zip(torch.split(users, BLOCK), torch.split(rows, BLOCK), strict=True)
+        scores = [self._model.score_pairs(u, i).to(torch.float64) for u, i in blocks] if len(items) else []
+        found: NDArray[np.float64] = torch.cat([torch.empty(0, dtype=torch.float64), *scores])[: len(items)].numpy()
+        return found
+
     def rescore(self, user_row: int, candidates: NDArray[np.int64], n: int) -> Ranking:
         """Rank (m,) sorted candidate rows by the model's own score and keep the best n."""
-        items = torch.from_numpy(candidates)
-        scores = self._model.score_pairs(torch.full_like(items, user_row), items).to(torch.float64).numpy()
+        scores = self._scores(np.full_like(candidates, user_row), candidates)
         candidates, scores = candidates[np.isfinite(scores)], scores[np.isfinite(scores)]
         best = np.argsort(-scores, kind="stable")[:n]
         return Ranking(candidates[best], scores[best])
@@ -72,9 +121,3 @@ class Searcher:
     def brute_force(self, user_row: int, n: int, excluded: NDArray[np.int64]) -> Ranking:
         """Rank every item that is not excluded: what `search` is measured against."""
         return self.rescore(user_row, np.setdiff1d(np.arange(self._index.shape.n_items), excluded), n)
-
-    def _queries(self, user_row: int) -> NDArray[np.float32]:
-        space = self._model.space
-        user = self._model.user_vectors(torch.tensor([user_row]))
-        queries: NDArray[np.float32] = (project(user, space.normals) + space.preferences).to(torch.float32).numpy()
-        return queries

@@ -1,0 +1,113 @@
+"""Items in cells of near ones: the model measures the cells' centres, and all items of the nearest cells.
+
+What an inverted file does, but with the model's own distance in place of the one to a query vector: whatever
+preferences a pair mixes, and under L1 too, cells and items are ranked by what the model would say of them. One copy of
+the items (models/retrieval/items.py), sorted by cell. Nothing is proven; recall is measured when a release is made.
+"""
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import faiss
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from models.preferences import PreferenceSpace, Strategy
+from models.retrieval.items import ItemTable, Users
+from models.retrieval.nominations import Excluded, IndexShape, Nominations, nearest
+
+SAMPLE, ROUNDS = 50, 8
+"""Items of a cell that centres are learnt from, and rounds of k-means."""
+BATCH = 1 << 16
+"""Items that are put into their cells at a time."""
+
+Progress = Callable[[int, int], None]
+"""Is told how many items are in their cells, of how many."""
+
+
+class ItemCells:
+    """`order` (n,) item rows sorted by cell, `starts` (cells + 1,) where each begins, `centres` as a table."""
+
+    def __init__(self, table: ItemTable, centres: ItemTable, order: Tensor, starts: Tensor, shape: IndexShape) -> None:
+        self.table, self.centres, self.order, self.starts, self.shape = table, centres, order, starts, shape
+        self._starts: NDArray[np.int64] = starts.numpy().astype(np.int64)
+        self._places = np.empty(len(order), dtype=np.int32)
+        self._places[order.numpy()] = np.arange(len(order), dtype=np.int32)
+
+    @classmethod
+    @torch.no_grad()
+    def build(cls, model: Any, items_hash: str, progress: Progress = lambda done, of: None) -> "ItemCells":
+        """Sort the items of a preference model into some 2 sqrt(n) cells, by k-means in squared L2; seeded."""
+        vectors, space = model.item_vectors().cpu(), model.space
+        points = vectors.float().contiguous().numpy()
+        centres = _centres(points, max(1, min(len(points), round(2 * math.sqrt(len(points))))))
+        cell_of = _assigned(points, centres, progress)
+        order = np.argsort(cell_of, kind="stable")
+        starts = np.concatenate([[0], np.cumsum(np.bincount(cell_of, minlength=len(centres)))])
+        table = ItemTable.of(vectors, space).take(torch.from_numpy(order))
+        return cls(
+            table,
+            _table_of(centres, space),
+            torch.from_numpy(order.astype(np.int32)),
+            torch.from_numpy(starts.astype(np.int32)),
+            IndexShape.of(model, items_hash),
+        )
+
+    def proves(self, strategy: Strategy) -> bool:
+        """A cell that was not looked at may hold anything: never."""
+        return False
+
+    def nominate(self, users: Users, m: int, least: int, excluded: Excluded) -> Nominations:
+        """Name the m nearest of at least `least` items in the nearest cells, the excluded ones not counted."""
+        to_cells = self.centres.distances(users).numpy()
+        found = [self._of_one(users[k : k + 1], to_cells[k], m, least, excluded[k]) for k in range(len(users))]
+        width = max((len(rows) for rows, _ in found), default=0)
+        rows = np.full((len(users), width), -1, dtype=np.int64)
+        for k, (some, _) in enumerate(found):
+            rows[k, : len(some)] = some
+        return Nominations(rows, np.array([bound for _, bound in found]))
+
+    def _of_one(
+        self, user: Users, to_cells: NDArray[np.float32], m: int, least: int, excluded: NDArray[np.int64]
+    ) -> tuple[NDArray[np.int64], float]:
+        """Give the rows named for one user, -1 where empty, and a bound; 0 while there are cells left."""
+        order = np.argsort(to_cells, kind="stable")
+        sizes = np.diff(self._starts)[order]
+        wanted = max(m, least) + len(excluded)
+        n_cells = min(len(order), int(np.searchsorted(np.cumsum(sizes), wanted)) + 1)
+        cells = np.sort(order[:n_cells])
+        places = np.concatenate([np.arange(self._starts[c], self._starts[c + 1]) for c in cells])
+        distances = self.table.take(torch.from_numpy(places)).distances(user)
+        out = self._places[excluded].astype(np.int64)
+        at = np.minimum(np.searchsorted(places, out), len(places) - 1)
+        distances[0, at[places[at] == out]] = math.inf
+        columns, bounds = nearest(distances, m)
+        named = columns[0][columns[0] >= 0]
+        return self.order.numpy()[places[named]].astype(np.int64), float(bounds[0]) if n_cells == len(order) else 0.0
+
+
+def _table_of(centres: NDArray[np.float32], space: PreferenceSpace) -> ItemTable:
+    vectors = torch.from_numpy(centres).to(space.preferences.dtype)
+    return ItemTable.of(vectors, space)
+
+
+def _centres(points: NDArray[np.float32], n_cells: int) -> NDArray[np.float32]:
+    means: Any = faiss.Kmeans(
+        points.shape[1], n_cells, niter=ROUNDS, seed=1, max_points_per_centroid=SAMPLE, min_points_per_centroid=1
+    )
+    means.train(points)
+    centres: NDArray[np.float32] = means.centroids.reshape(n_cells, -1)
+    return centres
+
+
+def _assigned(points: NDArray[np.float32], centres: NDArray[np.float32], progress: Progress) -> NDArray[np.int64]:
+    index = faiss.IndexFlatL2(points.shape[1])
+    index.add(centres)
+    found = np.empty(len(points), dtype=np.int64)
+    for start in range(0, len(points), BATCH):
+        found[start : start + BATCH] = index.search(points[start : start + BATCH], 1)[1][:, 0]
+        progress(min(start + BATCH, len(points)), len(points))
+    return found
