@@ -5,6 +5,7 @@ altered, reads as a miss: an unread reply on a reused connection can never show 
 """
 
 import asyncio
+import functools
 import hashlib
 import logging
 import time
@@ -22,6 +23,10 @@ _log = logging.getLogger(__name__)
 _CHECKSUM = 16
 _LENGTH = 4
 _MAX_CONNECTIONS = 64
+_SCANNED = 200
+
+KEY_PREFIX = "ktup:"
+"""All of our keys in Redis begin with it; others may live there, too."""
 
 Clock = Callable[[], float]
 
@@ -87,10 +92,20 @@ class ProcessCache:
         self._values[key] = (self._clock() + ttl_seconds, value)
         self._bytes += size
 
-    async def close(self) -> None:
+    async def erase(self, text: bytes) -> bool:
+        """Drop every value that holds a text."""
+        for key in [key for key, (_, value) in self._values.items() if text in value]:
+            self._drop(key)
+        return True
+
+    def forget(self) -> None:
         """Forget everything."""
         self._values.clear()
         self._bytes = 0
+
+    async def close(self) -> None:
+        """Forget everything."""
+        self.forget()
 
     def _drop(self, key: str) -> None:
         entry = self._values.pop(key, None)
@@ -148,6 +163,29 @@ class RedisCache:
     async def set(self, key: str, value: bytes, ttl_seconds: int) -> None:
         """Store a value; an outage is not an error."""
         await self._ask(lambda: self._redis.set(key, seal(key, value), ex=ttl_seconds))
+
+    async def erase(self, text: bytes) -> bool:
+        """Look through all values of ours, some hundred at a time, and drop those that hold a text."""
+        cursor = 0
+        while True:
+            found = await self._ask(functools.partial(self._erase_some, cursor, text))
+            if not isinstance(found, int):
+                return False
+            if found == 0:
+                return True
+            cursor = found
+
+    async def _erase_some(self, cursor: int, text: bytes) -> int:
+        """Go one step through the keys; gives where to go on, 0 at the end."""
+        following, keys = await self._redis.scan(cursor, match=f"{KEY_PREFIX}*", count=_SCANNED)
+        values = await self._redis.mget(keys) if keys else []
+        named = [key for key, value in zip(keys, values, strict=True) if value is not None and text in value]
+        if named:
+            await self._redis.unlink(*named)
+        return int(following)
+
+    def forget(self) -> None:
+        """Do nothing: none of it is in this process."""
 
     async def close(self) -> None:
         """Close every connection."""
@@ -218,6 +256,16 @@ class LayeredCache:
         self._near.put(key, value, min(ttl_seconds, self._near_seconds))
         if ttl_seconds > self._near_seconds:
             await self._shared.set(key, value, ttl_seconds - self._near_seconds)
+
+    async def erase(self, text: bytes) -> bool:
+        """Drop every value that holds a text; first where it could come back from."""
+        reached = await self._shared.erase(text)
+        await self._near.erase(text)
+        return reached
+
+    def forget(self) -> None:
+        """Forget what is near."""
+        self._near.forget()
 
     async def close(self) -> None:
         """Forget what is near, and close the shared layer."""

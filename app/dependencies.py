@@ -5,7 +5,11 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
+from app.catalogue import CatalogueItems, People
+from app.db.stores import Stores
+from app.feedback import Events
 from app.services.completions import CompletionService
+from app.services.erasure import ErasureService
 from app.services.health import HealthService
 from app.services.recommendations import RecommendationService
 from app.services.releases import ReleaseManager
@@ -19,6 +23,8 @@ class Services:
     completions: CompletionService
     releases: ReleaseManager
     health: HealthService
+    stores: Stores
+    erasure: ErasureService
 
 
 def _services(request: Request) -> Services:
@@ -46,7 +52,27 @@ def _health(services: _ServicesDep) -> HealthService:
     return services.health
 
 
+def _events(services: _ServicesDep) -> Events:
+    return services.stores.events
+
+
+def _items(services: _ServicesDep) -> CatalogueItems:
+    return services.stores.items
+
+
+def _people(services: _ServicesDep) -> People:
+    return services.stores.people
+
+
+def _erasure(services: _ServicesDep) -> ErasureService:
+    return services.erasure
+
+
 RecommendationServiceDep = Annotated[RecommendationService, Depends(_recommendations)]
 CompletionServiceDep = Annotated[CompletionService, Depends(_completions)]
 ReleaseManagerDep = Annotated[ReleaseManager, Depends(_releases)]
 HealthServiceDep = Annotated[HealthService, Depends(_health)]
+EventsDep = Annotated[Events, Depends(_events)]
+CatalogueDep = Annotated[CatalogueItems, Depends(_items)]
+PeopleDep = Annotated[People, Depends(_people)]
+ErasureServiceDep = Annotated[ErasureService, Depends(_erasure)]

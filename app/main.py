@@ -15,6 +15,7 @@ from app.db.labels import entity_repository, relation_repository
 from app.db.releases import ReleaseRepository
 from app.db.schema import SchemaCheck
 from app.db.session import Database
+from app.db.stores import open_stores
 from app.db.users import UserRepository
 from app.dependencies import Services
 from app.errors import StorageUnavailable
@@ -25,6 +26,7 @@ from app.routers.api import create_api
 from app.schemas.recommendations import render
 from app.services.answers import Answers
 from app.services.completions import CompletionService
+from app.services.erasure import ErasureService
 from app.services.explanations import ExplanationService
 from app.services.health import HealthService
 from app.services.popularity import PopularItems
@@ -48,12 +50,14 @@ def create_app(settings: Settings, release_store: ReleaseStore | None = None) ->
         app.state.services = services
         metrics.watch(ReleaseFigures(lambda: services.releases.served()))
         services.releases.start()
+        services.erasure.start()
         reading = asyncio.create_task(_prepare(facts))
         try:
             yield
         finally:
             reading.cancel()
             await asyncio.wait([reading])
+            await services.erasure.stop()
             await services.releases.stop()
             await cache.close()
             await database.close()
@@ -119,7 +123,7 @@ async def _prepare(facts: FactRepository) -> None:
 def join(settings: Settings, database: Database, facts: FactRepository, cache: Cache, store: ReleaseStore) -> Services:
     """Give each service what it needs."""
     users, items = UserRepository(database), ItemRepository(database)
-    entities, relations = entity_repository(database), relation_repository(database)
+    entities, relations, stores = entity_repository(database), relation_repository(database), open_stores(database)
     scoring = ScoringPool(settings.scoring_threads, settings.scoring_queue)
     releases = ReleaseManager(store, ReleaseRepository(database), settings.release_poll_seconds)
     return Services(
@@ -137,4 +141,6 @@ def join(settings: Settings, database: Database, facts: FactRepository, cache: C
         completions=CompletionService(facts, entities, relations, releases, scoring),
         releases=releases,
         health=HealthService(SchemaCheck(database), releases, cache),
+        stores=stores,
+        erasure=ErasureService(stores.people, stores.erasures, cache, settings.release_poll_seconds),
     )

@@ -217,6 +217,14 @@ class Cache(Protocol):
         """Store a value; an outage is not an error."""
         ...
 
+    async def erase(self, text: bytes) -> bool:
+        """Drop every value that holds a text; False if a part was away, where they end with their time to live."""
+        ...
+
+    def forget(self) -> None:
+        """Drop every value in this process's memory."""
+        ...
+
     async def close(self) -> None:
         """Release connections."""
         ...

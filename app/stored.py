@@ -26,11 +26,18 @@ class Users(Protocol):
     """People and what they did."""
 
     async def history_version(self, user_id: str) -> int | None:
-        """Give the number that grows with each change of the user's history; None if the user is not stored."""
+        """Give the number that grows with each change of what the user's lists depend on; None if not stored.
+
+        That is the history, the catalogue and the graph.
+        """
         ...
 
     async def history(self, user_id: str) -> list[str]:
-        """Give the ids of the items the user met, newest first, ties by item id."""
+        """Give the ids of the items the user met, newest first, ties by item id; deleted items are left out."""
+        ...
+
+    async def disliked(self, user_id: str) -> frozenset[str]:
+        """Give the items of the history that the user does not want: they are seen, but no reason for anything."""
         ...
 
 
@@ -43,6 +50,10 @@ class Items(Protocol):
 
     async def most_popular(self, n: int) -> list[ScoredItem]:
         """Give the n items with the most interactions; the score is their number; ties by item id."""
+        ...
+
+    async def withdrawn(self) -> frozenset[str]:
+        """Give the items that were deleted: a release may still know them, and nothing may recommend them."""
         ...
 
 

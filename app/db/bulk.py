@@ -8,7 +8,7 @@ from sqlalchemy import bindparam, func, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.db.session import Database
-from app.db.tables import GRAPH, Entity, Fact, Interaction, Item, Relation, User
+from app.db.tables import GRAPH, Entity, Fact, Interaction, Item, Relation, User, mine
 from app.db.upsert import raise_stamp, upsert
 
 _SQLITE_CACHE_KB = 256 * 1024
@@ -77,7 +77,9 @@ class DatasetImport:
         """Upsert where an empty new value does not wipe out the old one."""
         statement = self._insert(table)
         value = func.coalesce(statement.excluded[column], getattr(table, column))
-        return statement.on_conflict_do_update(index_elements=[getattr(table, key)], set_={column: value})
+        return statement.on_conflict_do_update(
+            index_elements=[table.tenant_id, getattr(table, key)], set_={column: value}
+        )
 
     async def _store(self, connection: AsyncConnection, table: str, statement: Any) -> None:
         self._read[table] = 0
@@ -90,7 +92,7 @@ class DatasetImport:
         statement = self._insert(Interaction)
         value, timestamp = statement.excluded.value, statement.excluded.timestamp
         statement = statement.on_conflict_do_update(
-            index_elements=[Interaction.user_id, Interaction.item_id],
+            index_elements=[Interaction.tenant_id, Interaction.user_id, Interaction.item_id],
             set_={"value": value, "timestamp": timestamp},
             where=Interaction.value.is_distinct_from(value) | Interaction.timestamp.is_distinct_from(timestamp),
         ).returning(Interaction.user_id)
@@ -104,7 +106,7 @@ class DatasetImport:
             users = User.__table__
             statement = (
                 update(users)  # type: ignore[arg-type]  # the Core table: an ORM bulk update takes no expressions
-                .where(users.c.user_id == bindparam("changed"))
+                .where(mine(User), users.c.user_id == bindparam("changed"))
                 .values(history_version=users.c.history_version + 1)
             )
             await connection.execute(statement, [{"changed": user_id} for user_id in sorted(self._changed)])

@@ -7,7 +7,7 @@ from sqlalchemy.orm import InstrumentedAttribute
 
 from app.db.chunks import chunked
 from app.db.session import Database
-from app.db.tables import Entity, Relation
+from app.db.tables import Entity, Relation, mine
 
 
 class LabelRepository:
@@ -25,7 +25,7 @@ class LabelRepository:
         found: dict[str, str | None] = {}
         async with self._database.reading() as connection:
             for chunk in chunked(ids):
-                statement = select(self._key, self._label).where(self._key.in_(chunk))
+                statement = select(self._key, self._label).where(mine(self._key.class_), self._key.in_(chunk))
                 found.update((row[0], row[1]) for row in await connection.execute(statement))
         return found
 

@@ -7,7 +7,7 @@ from sqlalchemy import select, update
 from sqlalchemy.exc import IntegrityError
 
 from app.db.session import Database
-from app.db.tables import Release
+from app.db.tables import Release, mine
 from app.db.upsert import upsert
 from app.stored import ReleaseRow
 
@@ -23,7 +23,7 @@ class ReleaseRepository:
     async def active(self) -> str | None:
         """Give the id of the active release."""
         async with self._database.reading() as connection:
-            statement = select(Release.release_id).where(Release.is_active)
+            statement = select(Release.release_id).where(mine(Release), Release.is_active)
             return (await connection.execute(statement)).scalar_one_or_none()
 
     async def activate(self, release_id: str) -> None:
@@ -42,7 +42,9 @@ class ReleaseRepository:
         row = {"release_id": release_id, "activated_at": datetime.now(UTC), "is_active": True, "problem": None}
         async with self._database.writing() as connection:
             await connection.execute(
-                update(Release).where(Release.is_active, Release.release_id != release_id).values(is_active=False)
+                update(Release)
+                .where(mine(Release), Release.is_active, Release.release_id != release_id)
+                .values(is_active=False)
             )
             await connection.execute(self._upsert(row))
 
@@ -53,9 +55,8 @@ class ReleaseRepository:
 
     async def list(self) -> list[ReleaseRow]:
         """Give all rows, by id."""
-        statement = select(Release.release_id, Release.activated_at, Release.is_active, Release.problem).order_by(
-            Release.release_id
-        )
+        columns = (Release.release_id, Release.activated_at, Release.is_active, Release.problem)
+        statement = select(*columns).where(mine(Release)).order_by(Release.release_id)
         async with self._database.reading() as connection:
             rows = await connection.execute(statement)
             return [ReleaseRow(row[0], _in_utc(row[1]), row[2], row[3]) for row in rows]
@@ -63,7 +64,7 @@ class ReleaseRepository:
     def _upsert(self, row: dict[str, Any]) -> Any:
         statement = upsert(self._database.dialect, Release).values(row)
         changed = {name: statement.excluded[name] for name in row if name != "release_id"}
-        return statement.on_conflict_do_update(index_elements=[Release.release_id], set_=changed)
+        return statement.on_conflict_do_update(index_elements=[Release.tenant_id, Release.release_id], set_=changed)
 
 
 def _in_utc(time: datetime | None) -> datetime | None:

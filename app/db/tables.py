@@ -1,16 +1,19 @@
 """The tables. Ids are opaque strings, compared and ordered by code point on every database.
 
-Tables are made by migrations alone (`migrations/versions`); a test compares them with these classes.
+Whatever is about people, the catalogue or the graph belongs to a tenant, and references stay within it: the keys say
+so, not only the queries. Tables are made by migrations alone (`migrations/versions`); a test compares them with these
+classes.
 """
 
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Any
 
 from sqlalchemy import (
     BigInteger,
     CheckConstraint,
     DateTime,
     ForeignKey,
+    ForeignKeyConstraint,
     Index,
     Integer,
     MetaData,
@@ -20,6 +23,9 @@ from sqlalchemy import (
     text,
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from sqlalchemy.sql import ColumnElement
+
+from app.tenancy import current_tenant
 
 # PostgreSQL would order by the locale of the server otherwise, and SQLite by bytes: ties would differ.
 _TEXT = String().with_variant(String(collation="C"), "postgresql")
@@ -42,10 +48,39 @@ class Base(DeclarativeBase):
     )
 
 
+class Tenant(Base):
+    """An owner of data; the first, `default`, is there from the beginning."""
+
+    __tablename__ = "tenants"
+    tenant_id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(_TEXT)
+    __table_args__ = (Index("uq_tenants_name", name, unique=True),)
+
+
+# A row that is written without a tenant gets the current one. The tables below those four get it by their references.
+_Root = Annotated[int, mapped_column(ForeignKey(Tenant.tenant_id), primary_key=True, default=current_tenant)]
+_Branch = Annotated[int, mapped_column(primary_key=True, default=current_tenant)]
+
+
+class ApiKey(Base):
+    """A key of one tenant. Only the hash of its secret is kept; `scopes` are separated by spaces."""
+
+    __tablename__ = "api_keys"
+    key_id: Mapped[_Key]
+    tenant_id: Mapped[int] = mapped_column(ForeignKey(Tenant.tenant_id))
+    name: Mapped[str]
+    secret_hash: Mapped[bytes]
+    scopes: Mapped[str]
+    rate_limit: Mapped[str | None]
+    created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=func.now())
+    revoked_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+
+
 class User(Base):
     """A person; `history_version` grows with each change of the history and is part of every cache key."""
 
     __tablename__ = "users"
+    tenant_id: Mapped[_Root]
     user_id: Mapped[_Key]
     history_version: Mapped[int] = mapped_column(server_default=text("0"))
     created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=func.now())
@@ -55,6 +90,7 @@ class Entity(Base):
     """A node of the knowledge graph."""
 
     __tablename__ = "entities"
+    tenant_id: Mapped[_Root]
     entity_id: Mapped[_Key]
     label: Mapped[str | None]
 
@@ -63,17 +99,35 @@ class Relation(Base):
     """A kind of fact."""
 
     __tablename__ = "relations"
+    tenant_id: Mapped[_Root]
     relation_id: Mapped[_Key]
     label: Mapped[str | None]
 
 
 class Item(Base):
-    """Something to recommend; `entity_id` is the entity it is aligned with, if any (two editions may share one)."""
+    """Something to recommend; `entity_id` is the entity it is aligned with, if any (two editions may share one).
+
+    A deleted item keeps its row, as releases and people's pasts name it; nothing shows or recommends it.
+    """
 
     __tablename__ = "items"
+    tenant_id: Mapped[_Root]
     item_id: Mapped[_Key]
     title: Mapped[str | None]
-    entity_id: Mapped[str | None] = mapped_column(_TEXT, ForeignKey(Entity.entity_id), index=True)
+    entity_id: Mapped[str | None] = mapped_column(_TEXT)
+    deleted_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+    __table_args__ = (
+        ForeignKeyConstraint(["tenant_id", "entity_id"], ["entities.tenant_id", "entities.entity_id"]),
+        Index("ix_items_tenant_id_entity_id", "tenant_id", entity_id),
+        # The few deleted ones, which every list has to leave out.
+        Index(
+            "ix_items_tenant_id_item_id_deleted",
+            "tenant_id",
+            "item_id",
+            sqlite_where=text("deleted_at IS NOT NULL"),
+            postgresql_where=text("deleted_at IS NOT NULL"),
+        ),
+    )
 
 
 class Fact(Base):
@@ -81,39 +135,81 @@ class Fact(Base):
 
     __tablename__ = "facts"
     id: Mapped[int] = mapped_column(_ROW_NUMBER, primary_key=True)
-    head: Mapped[str] = mapped_column(_TEXT, ForeignKey(Entity.entity_id))
-    relation: Mapped[str] = mapped_column(_TEXT, ForeignKey(Relation.relation_id))
-    tail: Mapped[str] = mapped_column(_TEXT, ForeignKey(Entity.entity_id))
+    tenant_id: Mapped[int] = mapped_column(default=current_tenant)
+    head: Mapped[str] = mapped_column(_TEXT)
+    relation: Mapped[str] = mapped_column(_TEXT)
+    tail: Mapped[str] = mapped_column(_TEXT)
     origin: Mapped[str] = mapped_column(server_default=text("'stored'"))
     __table_args__ = (
-        Index("uq_facts_head_relation_tail", head, relation, tail, unique=True),
-        Index("ix_facts_tail_relation", tail, relation),
-        Index("ix_facts_relation_tail", relation, tail),
+        ForeignKeyConstraint(["tenant_id", "head"], ["entities.tenant_id", "entities.entity_id"]),
+        ForeignKeyConstraint(["tenant_id", "relation"], ["relations.tenant_id", "relations.relation_id"]),
+        ForeignKeyConstraint(["tenant_id", "tail"], ["entities.tenant_id", "entities.entity_id"]),
+        Index("uq_facts_tenant_id_head_relation_tail", tenant_id, head, relation, tail, unique=True),
+        Index("ix_facts_tenant_id_tail_relation", tenant_id, tail, relation),
+        Index("ix_facts_tenant_id_relation_tail", tenant_id, relation, tail),
         CheckConstraint("origin IN ('stored', 'accepted')", name="origin"),
     )
 
 
 class Interaction(Base):
-    """What a user did with an item; `value` and `timestamp` (seconds since 1970, UTC) where the source has them."""
+    """An item that a user met; `value` and `timestamp` (seconds since 1970, UTC) where the source has them.
+
+    `disliked` is the newest opinion that events told; null if there is none.
+    """
 
     __tablename__ = "interactions"
-    user_id: Mapped[str] = mapped_column(_TEXT, ForeignKey(User.user_id), primary_key=True)
-    item_id: Mapped[str] = mapped_column(_TEXT, ForeignKey(Item.item_id), primary_key=True, index=True)
+    tenant_id: Mapped[_Branch]
+    user_id: Mapped[_Key]
+    item_id: Mapped[_Key]
     value: Mapped[float | None]
     timestamp: Mapped[int | None] = mapped_column(BigInteger)
+    disliked: Mapped[bool | None]
+    __table_args__ = (
+        ForeignKeyConstraint(["tenant_id", "user_id"], ["users.tenant_id", "users.user_id"]),
+        ForeignKeyConstraint(["tenant_id", "item_id"], ["items.tenant_id", "items.item_id"]),
+        Index("ix_interactions_tenant_id_item_id", "tenant_id", "item_id"),
+    )
+
+
+class Event(Base):
+    """One thing that a user did, under the id that its sender gave; `ts` is in seconds since 1970, UTC."""
+
+    __tablename__ = "events"
+    tenant_id: Mapped[_Branch]
+    event_id: Mapped[_Key]
+    user_id: Mapped[str] = mapped_column(_TEXT)
+    item_id: Mapped[str] = mapped_column(_TEXT)
+    type: Mapped[str]
+    value: Mapped[float | None]
+    ts: Mapped[int] = mapped_column(BigInteger)
+    recommendation_id: Mapped[str | None] = mapped_column(_TEXT)
+    __table_args__ = (
+        ForeignKeyConstraint(["tenant_id", "user_id"], ["users.tenant_id", "users.user_id"]),
+        ForeignKeyConstraint(["tenant_id", "item_id"], ["items.tenant_id", "items.item_id"]),
+        Index("ix_events_tenant_id_user_id", "tenant_id", user_id),
+        Index(
+            "ix_events_tenant_id_recommendation_id",
+            "tenant_id",
+            recommendation_id,
+            sqlite_where=text("recommendation_id IS NOT NULL"),
+            postgresql_where=text("recommendation_id IS NOT NULL"),
+        ),
+    )
 
 
 class Release(Base):
-    """A release as the service saw it. The partial unique index keeps at most one active."""
+    """A release as the service saw it. The partial unique index keeps at most one active for each tenant."""
 
     __tablename__ = "releases"
+    tenant_id: Mapped[_Root]
     release_id: Mapped[_Key]
     activated_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
     is_active: Mapped[bool] = mapped_column(server_default=false())
     problem: Mapped[str | None]
     __table_args__ = (
         Index(
-            "uq_releases_is_active",
+            "uq_releases_tenant_id_is_active",
+            "tenant_id",
             is_active,
             unique=True,
             sqlite_where=text("is_active"),
@@ -125,10 +221,23 @@ class Release(Base):
 GRAPH = "graph"
 """The stamp that is raised in each transaction that changes facts."""
 
+CATALOGUE = "catalogue"
+"""The stamp that is raised in each transaction that changes or deletes items, or labels."""
+
+ERASURE = "erasure"
+"""The stamp that is raised when a person is erased: what a process keeps in memory may name them."""
+
 
 class Stamp(Base):
     """Numbers that grow with each change of something that processes keep in memory."""
 
     __tablename__ = "stamps"
+    tenant_id: Mapped[_Root]
     name: Mapped[_Key]
     value: Mapped[int] = mapped_column(BigInteger)
+
+
+def mine(table: Any) -> ColumnElement[bool]:
+    """The condition that every query of a tenant's table has: its rows are those of the current tenant."""
+    condition: ColumnElement[bool] = table.tenant_id == current_tenant()
+    return condition

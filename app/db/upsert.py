@@ -16,8 +16,13 @@ def upsert(dialect: str, table: Any) -> Any:
     return {"sqlite": sqlite.insert, "postgresql": postgresql.insert}[dialect](table)
 
 
-async def raise_stamp(connection: AsyncConnection, name: str) -> None:
-    """Tell every process that what it keeps under this name has changed; call it in the transaction of the change."""
-    statement = upsert(connection.dialect.name, Stamp).values(name=name, value=1)
-    changed = {"value": Stamp.value + 1}
-    await connection.execute(statement.on_conflict_do_update(index_elements=[Stamp.name], set_=changed))
+async def raise_stamp(connection: AsyncConnection, name: str, by: int = 1) -> None:
+    """Tell every process that what it keeps of this tenant under this name has changed.
+
+    Call it in the transaction of the change.
+    """
+    statement = upsert(connection.dialect.name, Stamp).values(name=name, value=by)
+    changed = {"value": Stamp.value + by}
+    await connection.execute(
+        statement.on_conflict_do_update(index_elements=[Stamp.tenant_id, Stamp.name], set_=changed)
+    )

@@ -7,7 +7,7 @@ from fastapi.openapi.utils import get_openapi
 from starlette.types import Lifespan
 
 from app.metrics import Metrics
-from app.routers import health, knowledge_graph, metrics, problems, recommendations, releases
+from app.routers import health, knowledge_graph, metrics, problems, recommendations, releases, stored
 from app.routers.instrumentation import CountedRequests, RouteNames
 from app.routers.middleware import API_VERSION, RequestContext
 from app.routers.paths import PathSegments
@@ -36,6 +36,8 @@ def create_api(lifespan: Lifespan[FastAPI] | None = None, figures: Metrics | Non
     api.state.metrics = figures
     for module in (recommendations, knowledge_graph, releases, health, metrics):
         api.include_router(module.router)
+    for router in stored.ROUTERS:
+        api.include_router(router)
     problems.install(api)
     # The last one added is the outermost.
     api.add_middleware(RouteNames)

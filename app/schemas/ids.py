@@ -30,4 +30,6 @@ _PathId = Annotated[str, AfterValidator(_restore_slash), AfterValidator(_check)]
 _RULE = f"Any text of at most {MAX_ID_BYTES} bytes, percent-encoded: a slash as `%2F`, a percent sign as `%25`."
 
 UserId = Annotated[_PathId, Path(description=f"The user's id. {_RULE}", examples=["u1"])]
+ItemId = Annotated[_PathId, Path(description=f"The item's id. {_RULE}", examples=["i9"])]
+EntityId = Annotated[_PathId, Path(description=f"The entity's id. {_RULE}", examples=["e4"])]
 ReleaseId = Annotated[_PathId, Path(description=f"The release's id, as `GET /releases` lists it. {_RULE}")]

@@ -15,9 +15,9 @@ from app.services.popularity import PopularItems
 from app.services.releases import ReleaseManager
 from app.services.scoring import ScoringPool
 from app.stored import Items, Users
+from app.tenancy import current_tenant
 
 _log = logging.getLogger(__name__)
-_TENANT = "default"
 
 Strategy = Literal["personalized", "fold_in", "popular"]
 
@@ -102,7 +102,7 @@ class RecommendationService:
             return (await self._popular_answer(release, query, ())).body
         parts = {
             "kind": "recommendations",
-            "tenant": _TENANT,
+            "tenant": current_tenant(),
             "release": release.info.release_id,
             "history_version": version,
             "query": asdict(query),
@@ -113,19 +113,20 @@ class RecommendationService:
         history = await self._users.history(query.user_id)
         if not release.recommender.knows_user(query.user_id):
             return await self._popular_answer(release, query, history)
-        scored = await self._scoring.run(
-            release.recommender.recommend, query.user_id, query.limit, _excluded(query, history)
-        )
+        excluded = _excluded(query, history) | await self._items.withdrawn()
+        scored = await self._scoring.run(release.recommender.recommend, query.user_id, query.limit, excluded)
         scored = _finite(scored)
         explanations: Mapping[str, Explanation] = {}
         if query.explain == "summary" and scored:
-            explanations = await self._explanations.explain(release, query.user_id, scored, history)
+            disliked = await self._users.disliked(query.user_id)
+            reasons = [item_id for item_id in history if item_id not in disliked]
+            explanations = await self._explanations.explain(release, query.user_id, scored, reasons)
         return await self._answer(release, query, "personalized", scored, explanations)
 
     async def _popular_answer(
         self, release: LoadedRelease, query: RecommendationQuery, history: Sequence[str]
     ) -> Answer:
-        scored = await self._popular.top(query.limit, _excluded(query, history))
+        scored = await self._popular.top(query.limit, _excluded(query, history) | await self._items.withdrawn())
         return await self._answer(release, query, "popular", scored, {})
 
     async def _answer(

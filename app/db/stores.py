@@ -1,0 +1,27 @@
+"""The repositories behind the calls that read and write what is stored, without any model."""
+
+from dataclasses import dataclass
+
+from app.db.catalogue import CatalogueRepository, ErasureCounts, PeopleRepository
+from app.db.events import EventRepository
+from app.db.session import Database
+
+
+@dataclass(frozen=True, slots=True)
+class Stores:
+    """One repository for each noun."""
+
+    events: EventRepository
+    items: CatalogueRepository
+    people: PeopleRepository
+    erasures: ErasureCounts
+
+
+def open_stores(database: Database) -> Stores:
+    """Make them; each takes its connections from the same engine."""
+    return Stores(
+        events=EventRepository(database),
+        items=CatalogueRepository(database),
+        people=PeopleRepository(database),
+        erasures=ErasureCounts(database),
+    )

@@ -1,0 +1,5 @@
+"""The calls that read and write what is stored, as one list."""
+
+from app.routers import catalogue, events
+
+ROUTERS = (catalogue.router, events.router)
