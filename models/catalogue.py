@@ -48,9 +48,9 @@ class Catalogue:
     @torch.no_grad()
     def of(cls, model: Any) -> "Catalogue":
         """Read it off a preference model, in float64; n x (d + 2P + 1) numbers."""
-        p, w = model.space.preferences.to(torch.float64), model.space.normals.to(torch.float64)
-        space = replace(model.space, preferences=p, normals=w)
-        return cls.over(space, model.item_vectors().to(torch.float64))
+        space, dtype = model.space, torch.float64
+        p, w = space.preferences.detach().to(dtype), space.normals.detach().to(dtype)
+        return cls.over(replace(space, preferences=p, normals=w), model.item_vectors().detach().to(dtype))
 
     @classmethod
     def over(cls, space: PreferenceSpace, items: Tensor) -> "Catalogue":

@@ -53,6 +53,7 @@ class UserFolding:
         self._drawn = torch.from_numpy(drawn)
         self._negatives = catalogue.part(self._drawn).to(torch.float32)
 
+    @torch.no_grad()
     def fold(self, history: NDArray[np.int64]) -> Tensor:
         """Give the (d,) vector of a person who likes the (m,) item rows `history`; repeats count once.
 

@@ -16,14 +16,8 @@ from models.fold_in.users import FoldInSettings, UserFolding
 from models.interface import Sizes
 from models.preferences import PreferenceSpace
 from models.registry import build, config_from
+from tests.models.tiny import on_a_line
 from training.losses import listwise
-
-
-def on_a_line(*places: float) -> Catalogue:
-    """Items on a line, and one preference without length or normal: g = (u - i)^2."""
-    nothing = torch.zeros(1, 1, dtype=torch.float64)
-    space = PreferenceSpace(nothing, nothing, "soft", "l2", 1.0)
-    return Catalogue.over(space, torch.tensor(places, dtype=torch.float64).unsqueeze(1))
 
 
 def made(n_items: int = 60, **values: Any) -> Any:

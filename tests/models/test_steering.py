@@ -14,26 +14,9 @@ from models.registry import build, config_from
 from models.retrieval.index import PreferenceIndex
 from models.retrieval.scan import scan
 from models.retrieval.search import Searcher
+from tests.models.tiny import two_by_two, user_of
 
 NOBODY = np.empty(0, dtype=np.int64)
-
-
-def tiny(strategy: str, temperature: float = 1.0) -> Any:
-    """One user at (1, 0), items at (1, 1) and (0, 1), preferences (1, 0) and (0, 1), normals the other way round."""
-    config = config_from(
-        "tup", {"embedding_size": 2, "n_preferences": 2, "strategy": strategy, "norm": "l2", "temperature": temperature}
-    )
-    model: Any = build("tup", config, Sizes(1, 2, 0, 0, torch.empty(0, dtype=torch.int64)), torch.Generator())
-    with torch.no_grad():
-        model.users.copy_(torch.tensor([[1.0, 0.0]]))
-        model.items.copy_(torch.tensor([[1.0, 1.0], [0.0, 1.0]]))
-        model.preferences.copy_(torch.tensor([[1.0, 0.0], [0.0, 1.0]]))
-        model.preference_normals.copy_(torch.tensor([[0.0, 1.0], [1.0, 0.0]]))
-    return model.double()
-
-
-def user_of(model: Any, row: int = 0) -> torch.Tensor:
-    return model.user_vectors(torch.tensor([row]))[0].detach()  # type: ignore[no-any-return]
 
 
 def multipliers(*values: float) -> torch.Tensor:
@@ -41,7 +24,7 @@ def multipliers(*values: float) -> torch.Tensor:
 
 
 def test_soft_odds_are_multiplied() -> None:
-    model = tiny("soft")
+    model = two_by_two("soft")
     # Item 1: u + i = (1, 1), so phi = (1, 1), odds 1 : 1. Doubled, the first has 2 of 3; halved, 1 of 3.
     catalogue = Catalogue.of(model)
     assert catalogue.weights(user_of(model))[1].tolist() == pytest.approx([0.5, 0.5])
@@ -50,19 +33,19 @@ def test_soft_odds_are_multiplied() -> None:
 
 
 def test_a_temperature_does_not_change_what_a_multiplier_does_to_the_odds() -> None:
-    model = tiny("soft", temperature=0.1)
+    model = two_by_two("soft", temperature=0.1)
     assert Catalogue.of(model).weights(user_of(model), multipliers(2, 1))[1].tolist() == pytest.approx([2 / 3, 1 / 3])
 
 
 def test_a_steered_score_is_the_distance_with_the_steered_weights() -> None:
-    model = tiny("soft")
+    model = two_by_two("soft")
     # Item 1, odds 2 : 1: p = (2/3, 1/3), w = (1/3, 2/3), delta = (1, -1), w.delta = -1/3,
     # delta_perp + p = (1 + 1/9 + 2/3, -1 + 2/9 + 1/3) = (16/9, -4/9): squared length 272/81.
     assert Catalogue.of(model).scores(user_of(model), multipliers(2, 1))[1].item() == pytest.approx(-272 / 81)
 
 
 def test_hard_induction_changes_over_where_the_odds_do() -> None:
-    model = tiny("hard")
+    model = two_by_two("hard")
     # Item 0: phi = (2, 1); the second wins where log m_1 > 1 + log m_0, so from m = (0.36, 1) on, as 1/e = 0.3679.
     catalogue, user = Catalogue.of(model), user_of(model)
     assert catalogue.weights(user, multipliers(0.37, 1))[0].tolist() == [1.0, 0.0]
@@ -139,7 +122,7 @@ def test_a_scan_without_steering_is_brute_force_bit_for_bit(preference_model: An
 
 
 def test_a_scan_is_exhausted_by_what_remains_and_leaves_out_what_is_no_number() -> None:
-    model = tiny("soft")
+    model = two_by_two("soft")
     assert scan(Catalogue.of(model), user_of(model), 5, np.array([0])).rows.tolist() == [1]
     with torch.no_grad():
         model.items[1] = float("nan")
@@ -147,7 +130,7 @@ def test_a_scan_is_exhausted_by_what_remains_and_leaves_out_what_is_no_number() 
 
 
 def test_equal_scores_keep_the_order_of_the_vocabulary() -> None:
-    model = tiny("soft")
+    model = two_by_two("soft")
     with torch.no_grad():
         model.items[:] = model.items[0]
     assert scan(Catalogue.of(model), user_of(model), 1, NOBODY).rows.tolist() == [0]
