@@ -18,7 +18,7 @@ import torch
 from torch import Generator, Tensor
 from torch.nn import functional
 
-from models.geometry import GRID_ELEMENTS, Norm, length, project
+from models.geometry import GRID_ELEMENTS, Norm, length, project, translated_length
 from models.linear_mixture import linear_mixture
 from models.mixture import soft_mixture
 
@@ -79,9 +79,8 @@ class PreferenceSpace:
         return (users + items) @ self.preferences.T
 
     def pair_distances(self, users: Tensor, items: Tensor, weights: Tensor) -> Tensor:
-        """Measure g literally for (B, d) pairs with (B, P) weights; returns (B,)."""
-        p, w = weights @ self.preferences, weights @ self.normals
-        return length(project(users, w) + p - project(items, w), self.norm)
+        """Measure g for (B, d) pairs with (B, P) weights; returns (B,). Both are projected at once, as u - i."""
+        return translated_length(users - items, weights @ self.preferences, weights @ self.normals, self.norm)
 
     def grid_distances(self, users: Tensor, items: Tensor, generator: Generator | None = None) -> Tensor:
         """Measure g for every (B, d) user with every (n, d) item; returns (B, n).

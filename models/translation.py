@@ -16,7 +16,16 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from models.geometry import GRID_ELEMENTS, Norm, distances, hyperplane_distances, length, project, rows_of
+from models.geometry import (
+    GRID_ELEMENTS,
+    Norm,
+    distances,
+    hyperplane_distances,
+    length,
+    project,
+    rows_of,
+    translated_length,
+)
 
 
 @dataclass(frozen=True)
@@ -29,8 +38,8 @@ class PlainFacts:
 
     def triple_distances(self, heads: Tensor, relations: Tensor, tails: Tensor) -> Tensor:
         """Measure f literally for (B,) triples; returns (B,)."""
-        h, r, t = rows_of(self.entities, heads), rows_of(self.relations, relations), rows_of(self.entities, tails)
-        return length(h + r - t, self.norm)
+        h, t = rows_of(self.entities, torch.stack([heads, tails])).unbind(0)
+        return length(h - t + rows_of(self.relations, relations), self.norm)
 
     def tail_distances(self, heads: Tensor, relations: Tensor, candidates: Tensor | None) -> Tensor:
         """Measure f for every entity, or the (n,) candidates, as tails of (B,) queries; returns (B, n)."""
@@ -58,10 +67,10 @@ class HyperplaneFacts:
     norm: Norm
 
     def triple_distances(self, heads: Tensor, relations: Tensor, tails: Tensor) -> Tensor:
-        """Measure f literally for (B,) triples; returns (B,)."""
-        w = rows_of(self.normals, relations)
-        h, t = project(rows_of(self.entities, heads), w), project(rows_of(self.entities, tails), w)
-        return length(h + rows_of(self.relations, relations) - t, self.norm)
+        """Measure f for (B,) triples; returns (B,). Both ends are gathered at once, and projected as h - t."""
+        h, t = rows_of(self.entities, torch.stack([heads, tails])).unbind(0)
+        r, w = rows_of(self.relations, relations), rows_of(self.normals, relations)
+        return translated_length(h - t, r, w, self.norm)
 
     def tail_distances(self, heads: Tensor, relations: Tensor, candidates: Tensor | None) -> Tensor:
         """Measure f for every entity, or the (n,) candidates, as tails of (B,) queries; returns (B, n)."""

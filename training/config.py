@@ -61,11 +61,19 @@ class CompletionLoss(_Section):
 
 
 class OptimiserSettings(_Section):
-    """How weights are moved: over whole tables, weight decay (L2) included."""
+    """How weights are moved. Weight decay (L2) is part of the gradient.
+
+    `rows = "touched"` moves the rows of users, items and entities that a batch has gathered, and only then what their
+    momentum owes since they were last met: the steps of Adam and Adagrad over whole tables, without walking through
+    those at every step (training/touched.py, docs/decisions/0010-training-speed.md).
+    """
 
     name: Literal["adam", "adagrad"] = "adam"
     learning_rate: float = Field(1e-3, gt=0)
     weight_decay: float = Field(0.0, ge=0)
+    rows: Literal["all", "touched"] = Field(
+        "all", description="touched: faster where a batch is small beside the tables"
+    )
     schedule: Literal["constant", "cosine", "halving"] = Field(
         "constant", description="halving: by half, and moments forgotten, at each validation without a new best"
     )

@@ -1,7 +1,8 @@
 """From a batch to a loss: what each task asks of a model, and how lambda joins the two."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from torch import Generator, Tensor
 
 from models.retrieval.ranking import RowLists
 from training import losses
+from training.comparisons import Comparison, Facts, Listed, Pairs, SharedFacts, SharedPairs
 from training.config import CompletionLoss, RecommendationLoss, TrainingConfig
 from training.data.indexed import IndexedDataset
 from training.sampling import items as item_sampling
@@ -27,22 +29,34 @@ class RecommendationObjective:
     known: KnownSet
     n_items: int
 
-    def loss(self, model: Any, pairs: Tensor, generator: Generator) -> Tensor:
-        """Give the loss of (B, 2) user and item rows; draws negatives and, for hard induction, Gumbel noise.
+    @property
+    def draws_ahead(self) -> bool:
+        """Whether each row has negatives of its own, so that those of many batches can be drawn at once."""
+        return self.settings.loss == "bpr"
+
+    def draw(self, pairs: Tensor, generator: Generator) -> Pairs | SharedPairs:
+        """Draw what (B, 2) user and item rows are compared with."""
+        users, positives = pairs.T.contiguous()
+        if self.draws_ahead:
+            return Pairs(users, positives, *item_sampling.own_negatives(self.known, users, self.n_items, generator))
+        negatives = item_sampling.shared_negatives(self.n_items, self.settings.negatives, generator, users.device)
+        return SharedPairs(users, positives, negatives, item_sampling.collisions(self.known, users, negatives))
+
+    def loss(self, model: Any, batch: Pairs | SharedPairs, generator: Generator) -> Tensor:
+        """Give the loss of a batch; draws Gumbel noise for hard induction.
 
         The `penalties` join it, over the positives and negatives of the batch alike.
         """
-        users, positives = pairs[:, 0], pairs[:, 1]
-        positive = model.score_pairs(users, positives, generator=generator)
-        if self.settings.loss == "bpr":
-            negatives, usable = item_sampling.own_negatives(self.known, users, self.n_items, generator)
-            loss = losses.bpr(positive, model.score_pairs(users, negatives, generator=generator), usable)
+        items = torch.cat([batch.positives, batch.negatives])
+        if isinstance(batch, Pairs):
+            scores = model.score_pairs(batch.users.repeat(2), items, generator=generator)
+            positive, negative = scores.chunk(2)
+            loss = losses.bpr(positive, negative, batch.usable)
         else:
-            negatives = item_sampling.shared_negatives(self.n_items, self.settings.negatives, generator, users.device)
-            negative = model.score_items(users, negatives, generator=generator)
-            excluded = item_sampling.collisions(self.known, users, negatives)
-            loss = losses.sampled_softmax(positive, negative, excluded, self.settings.sharpness)
-        return loss + penalties(self.settings, model, torch.cat([positives, negatives]))
+            positive = model.score_pairs(batch.users, batch.positives, generator=generator)
+            negative = model.score_items(batch.users, batch.negatives, generator=generator)
+            loss = losses.sampled_softmax(positive, negative, batch.excluded, self.settings.sharpness)
+        return loss + penalties(self.settings, model, items)
 
 
 @dataclass(frozen=True)
@@ -58,13 +72,19 @@ class ListwiseObjective:
     known: RowLists
     n_items: int
 
-    def loss(self, model: Any, rows: Tensor, generator: Generator) -> Tensor:
-        """Give the loss of (B, 1) user rows.
+    draws_ahead = False
+
+    def draw(self, rows: Tensor, generator: Generator) -> Listed:
+        """Take (B, 1) user rows; what they are compared with is drawn, where it is, with the loss."""
+        return Listed(rows[:, 0])
+
+    def loss(self, model: Any, batch: Listed, generator: Generator) -> Tensor:
+        """Give the loss of (B,) users.
 
         Where the catalogue has no more than `negatives` items, all are scored: (B, n_items) numbers at once. Else that
         many are drawn, and the sum over the others is estimated from them.
         """
-        users, device, s = rows[:, 0], rows.device, self.settings.sharpness
+        users, device, s = batch.users, batch.users.device, self.settings.sharpness
         positions, items = self._pairs(self.positives, users)
         if self.n_items <= self.settings.negatives:
             drawn = torch.arange(self.n_items, device=device)
@@ -118,21 +138,33 @@ class CompletionObjective:
     known_facts: KnownFacts
     n_entities: int
 
-    def loss(self, model: Any, triples: Tensor, generator: Generator) -> Tensor:
-        """Give the loss of (B, 3) head, relation, tail rows."""
+    @property
+    def draws_ahead(self) -> bool:
+        """Whether each row has a corruption of its own, so that those of many batches can be drawn at once."""
+        return self.settings.loss == "margin"
+
+    def draw(self, triples: Tensor, generator: Generator) -> Facts | SharedFacts:
+        """Draw what (B, 3) head, relation, tail rows are compared with."""
+        if self.draws_ahead:
+            return Facts(triples, *triple_sampling.corrupt(self.known, triples, self.n_entities, generator))
         heads, relations, tails = triples.unbind(1)
-        positive = model.score_triples(heads, relations, tails)
-        if self.settings.loss == "margin":
-            corrupted, usable = triple_sampling.corrupt(self.known, triples, self.n_entities, generator)
-            loss = losses.margin(positive, model.score_triples(*corrupted.unbind(1)), usable, self.settings.margin)
-            return loss * usable.sum() if self.settings.reduction == "sum" else loss
         shared = triple_sampling.shared_entities(self.n_entities, self.settings.negatives, generator, triples.device)
         as_tails = self.known_facts.as_tails(heads, relations, shared)
-        as_heads = self.known_facts.as_heads(relations, tails, shared)
-        s = self.settings.sharpness
-        of_tails = losses.sampled_softmax(positive, model.score_tails(heads, relations, shared), as_tails, s)
-        of_heads = losses.sampled_softmax(positive, model.score_heads(relations, tails, shared), as_heads, s)
-        return (of_tails + of_heads) / 2
+        return SharedFacts(triples, shared, as_tails, self.known_facts.as_heads(relations, tails, shared))
+
+    def loss(self, model: Any, batch: Facts | SharedFacts, generator: Generator) -> Tensor:
+        """Give the loss of a batch; nothing is drawn."""
+        if isinstance(batch, Facts):
+            scores = model.score_triples(*torch.cat([batch.triples, batch.corrupted]).T.contiguous())
+            positive, negative = scores.chunk(2)
+            loss = losses.margin(positive, negative, batch.usable, self.settings.margin)
+            return loss * batch.usable.sum() if self.settings.reduction == "sum" else loss
+        heads, relations, tails = batch.triples.unbind(1)
+        positive, s = model.score_triples(heads, relations, tails), self.settings.sharpness
+        as_tails = model.score_tails(heads, relations, batch.entities)
+        as_heads = model.score_heads(relations, tails, batch.entities)
+        of_tails = losses.sampled_softmax(positive, as_tails, batch.as_tails, s)
+        return (of_tails + losses.sampled_softmax(positive, as_heads, batch.as_heads, s)) / 2
 
 
 def objectives_of(
@@ -160,6 +192,31 @@ def _recommendation_of(
         return RecommendationObjective(settings, train, KnownSet(pairs, sizes, device), sizes[1])
     positives, known = (RowLists.of_pairs(rows, sizes[0]) for rows in (train, pairs))
     return ListwiseObjective(settings, np.unique(train[:, :1], axis=0), positives, known, sizes[1])
+
+
+BLOCK_ROWS = 1 << 16
+"""Rows whose own negatives are drawn at once: few large draws instead of many small ones."""
+
+
+def drawn(
+    objective: Any, passes: Callable[[Tensor, int, Generator], Iterator[Tensor]], batch_size: int, generator: Generator
+) -> Iterator[Callable[[], Any]]:
+    """Yield calls that give the batches of an objective, in the order of `passes` over its rows.
+
+    Own negatives are drawn for BLOCK_ROWS at once; shared ones by the call, for its batch.
+    """
+    rows = torch.from_numpy(objective.rows).to(generator.device)
+    if not objective.draws_ahead:
+        for batch in passes(rows, batch_size, generator):
+            yield partial(objective.draw, batch, generator)
+        return
+    for block in passes(rows, batch_size * max(1, BLOCK_ROWS // batch_size), generator):
+        for batch in objective.draw(block, generator).split(batch_size):
+            yield partial(_same, batch)
+
+
+def _same(batch: Comparison) -> Comparison:
+    return batch
 
 
 def joined(recommendation: Tensor | None, completion: Tensor | None, joint_weight: float) -> Tensor:

@@ -55,8 +55,14 @@ def check_folder(run: Path, resume: bool) -> None:
 
 
 def fingerprint_of(config: TrainingConfig, dataset: IndexedDataset, warm_starts: Sequence[dict[str, Any]] = ()) -> str:
-    """Give a digest of settings, data and warm starts: what a resumed run must have in common with the stopped one."""
-    parts = [config.model_dump(mode="json"), dataset.content_hash, *warm_starts]
+    """Give a digest of settings, data and warm starts: what a resumed run must have in common with the stopped one.
+
+    Settings that came later are left out where they have their default: runs that were stopped before can go on.
+    """
+    settings = config.model_dump(mode="json")
+    if settings["optimiser"]["rows"] == "all":
+        del settings["optimiser"]["rows"]
+    parts = [settings, dataset.content_hash, *warm_starts]
     text = json.dumps(parts, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()
 

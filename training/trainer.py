@@ -3,7 +3,7 @@
 import json
 import shutil
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -21,7 +21,7 @@ from training.data.indexed import IndexedDataset
 from training.evaluation.completion import evaluate_completion
 from training.evaluation.protocol import PROTOCOLS, alignment_under
 from training.evaluation.recommendation import evaluate_recommendation
-from training.objectives import joined, objectives_of
+from training.objectives import ListwiseObjective, drawn, joined, objectives_of
 from training.optimisation import learning_rate, new_optimiser
 from training.refit import with_validation_in_training
 from training.run_state import (
@@ -34,6 +34,8 @@ from training.run_state import (
     load_state,
     save_state,
 )
+from training.steps import Batches, Steps, WholeSteps
+from training.touched import TouchedSteps
 from training.warm_start import warm_start
 
 LOSS_CHECK_ON_GPU = 50
@@ -118,6 +120,8 @@ class _Trainer:
         self.fingerprint = fingerprint_of(config, dataset, self.warm_starts)
         self.valid_triples = sample(dataset.triples["valid"], config.validation.triples, config.seed)
         self._check_metric()
+        if config.optimiser.rows == "touched" and isinstance(self.recommendation, ListwiseObjective):
+            raise ConfigError("optimiser.rows: a listwise batch touches all items; leave it at 'all'")
 
     def _plan_epoch(self) -> list[tuple[bool, bool]]:
         """Tell for each step of an epoch whether it takes interactions, and whether it takes triples."""
@@ -162,6 +166,7 @@ class _Trainer:
         started = time.perf_counter()
         self.model.train()
         epoch, losses = self.progress.epoch + 1, torch.zeros(len(self.plan), 2, device=self.device)
+        self.steps = self._new_steps()
         for k, (rows, triples) in enumerate(self._batches()):
             self._set_learning_rate()
             losses[k] = self._step(rows, triples)
@@ -171,6 +176,7 @@ class _Trainer:
             elif k % LOSS_CHECK_ON_GPU == 0 or k + 1 == len(self.plan):  # each look waits for the GPU
                 self._check_losses(epoch, losses, max(0, k - LOSS_CHECK_ON_GPU), k + 1)
             self.observer.step(epoch, k + 1, len(self.plan))
+        self.steps.settle()
         if (name := all_finite(self.model)) is not None:
             raise NotFinite(f"epoch {epoch}: the parameter {name!r} is not finite{self._advice()}")
         self.progress.epoch = epoch
@@ -180,32 +186,32 @@ class _Trainer:
         record |= {"recommendation_loss": means[0]} if self.recommendation else {}
         return record | ({"completion_loss": means[1]} if self.completion else {})
 
-    def _batches(self) -> Iterator[tuple[Tensor | None, Tensor | None]]:
-        """Yield for each step of the plan its rows of interactions or users, and its rows of triples."""
-        positives: Iterator[Tensor] = iter(())
-        facts: Iterator[Tensor] = iter(())
-        if self.recommendation is not None:
-            rows = torch.from_numpy(self.recommendation.rows).to(self.device)
-            positives = shuffled(rows, self.config.batch_size, self.generator)
-        if self.completion is not None:
-            rows = torch.from_numpy(self.completion.rows).to(self.device)
-            facts = endless(rows, self.config.completion.batch_size, self.generator)
-        for recommends, completes in self.plan:
-            yield next(positives) if recommends else None, next(facts) if completes else None
+    def _new_steps(self) -> Steps:
+        settings = self.config.optimiser
+        kind = TouchedSteps if settings.rows == "touched" else WholeSteps
+        return kind(self.model, self.optimiser, settings.clip_norm)
 
-    def _step(self, rows: Tensor | None, triples: Tensor | None) -> Tensor:
+    def _batches(self) -> Iterator[Batches]:
+        """Yield for each step of the plan its interactions or users, and its triples, drawn with their negatives."""
+        positives: Iterator[Callable[[], Any]] = iter(())
+        facts: Iterator[Callable[[], Any]] = iter(())
+        if self.recommendation is not None:
+            positives = drawn(self.recommendation, shuffled, self.config.batch_size, self.generator)
+        if self.completion is not None:
+            facts = drawn(self.completion, endless, self.config.completion.batch_size, self.generator)
+        for recommends, completes in self.plan:
+            pairs, triples = next(positives) if recommends else None, next(facts) if completes else None
+            yield pairs() if pairs else None, triples() if triples else None
+
+    def _step(self, pairs: Any, triples: Any) -> Tensor:
         """Take one step; give the two losses, before weighting, as (2,)."""
         recommendation = completion = None
-        if self.recommendation and rows is not None:
-            recommendation = self.recommendation.loss(self.model, rows, self.generator)
+        model, (pairs, triples) = self.steps.open((pairs, triples))
+        if self.recommendation and pairs is not None:
+            recommendation = self.recommendation.loss(model, pairs, self.generator)
         if self.completion and triples is not None:
-            completion = self.completion.loss(self.model, triples, self.generator)
-        self.optimiser.zero_grad()
-        joined(recommendation, completion, self.config.joint_weight).backward()  # type: ignore[no-untyped-call]
-        if self.config.optimiser.clip_norm is not None:
-            nn.utils.clip_grad_norm_(self.model.parameters(), self.config.optimiser.clip_norm)
-        self.optimiser.step()
-        self.model.constrain_()  # type: ignore[operator]
+            completion = self.completion.loss(model, triples, self.generator)
+        self.steps.take(joined(recommendation, completion, self.config.joint_weight))
         zero = torch.zeros((), device=self.device)
         return torch.stack([zero if x is None else x.detach() for x in (recommendation, completion)])
 

@@ -85,10 +85,11 @@ class KTUP(PreferenceScoring, FactScoring, nn.Module):
         """Give i^ for (B,) rows, or for all items; returns (B, d)."""
         items = self.items if rows is None else rows_of(self.items, rows)
         entity_rows = self.alignment if rows is None else self.alignment[rows]
-        aligned = (entity_rows >= 0).unsqueeze(-1)
-        scale = 0.5 if self.config.combine == "mean" else 1.0
-        sums = scale * (items + rows_of(self.entities, entity_rows.clamp_min(0)))
-        return torch.where(aligned, sums, items)
+        aligned = (entity_rows >= 0).unsqueeze(-1).to(items.dtype)
+        entities = rows_of(self.entities, entity_rows.clamp_min(0))
+        if self.config.combine == "mean":
+            return torch.lerp(items, entities, 0.5 * aligned)
+        return torch.addcmul(items, entities, aligned)
 
     def constrain_(self) -> None:
         """Keep vectors inside the unit ball and normals at length 1; to be called after each optimiser step."""

@@ -39,6 +39,12 @@ SEEDED = Generator().manual_seed(0)
 ONE_PAIR, ONE_TRIPLE = torch.tensor([[0, 0]]), torch.tensor([[0, 0, 0]])
 
 
+def loss_of(objective: Any, model: Any, rows: Tensor, generator: Generator) -> Tensor:
+    """Draw what the rows are compared with, and give the loss."""
+    found: Tensor = objective.loss(model, objective.draw(rows, generator), generator)
+    return found
+
+
 def recommendation(**settings: Any) -> RecommendationObjective:
     """Two items, of which the only user knows item 0: item 1 is the only negative."""
     known = KnownSet(rows((0, 0)), (1, 2), CPU)
@@ -54,14 +60,14 @@ def completion(**settings: Any) -> CompletionObjective:
 
 def test_bpr_compares_with_one_unknown_item() -> None:
     # -log sigma(0 - (-1)) = log(1 + e^-1)
-    assert recommendation(loss="bpr").loss(Fixed(), ONE_PAIR, SEEDED).item() == pytest.approx(0.313262, abs=1e-6)
+    assert loss_of(recommendation(loss="bpr"), Fixed(), ONE_PAIR, SEEDED).item() == pytest.approx(0.313262, abs=1e-6)
 
 
 def test_softmax_compares_with_every_draw_but_the_known_item() -> None:
     # With m draws of item 1 among many: log(1 + m e^-1) for the seed's own m.
     draws = torch.randint(2, (64,), generator=Generator().manual_seed(7))
     expected = torch.log(1 + draws.sum() * torch.tensor(-1.0).exp())
-    loss = recommendation(negatives=64, sharpness=1.0).loss(Fixed(), ONE_PAIR, Generator().manual_seed(7))
+    loss = loss_of(recommendation(negatives=64, sharpness=1.0), Fixed(), ONE_PAIR, Generator().manual_seed(7))
     assert loss.item() == pytest.approx(expected.item(), abs=1e-5)
 
 
@@ -88,14 +94,14 @@ EVERYONE = torch.tensor([[0], [1]])
     ids=["pairs alike", "users alike"],
 )
 def test_listwise_compares_each_item_of_a_user_with_all_that_are_not_theirs(balance: float, expected: float) -> None:
-    loss = listwise(user_balance=balance).loss(Fixed(), EVERYONE, SEEDED)
+    loss = loss_of(listwise(user_balance=balance), Fixed(), EVERYONE, SEEDED)
     assert loss.item() == pytest.approx(expected, abs=1e-6)
 
 
 def test_listwise_leaves_what_a_protocol_knows_out_of_the_others() -> None:
     # Item 2 of user 0 is known but no positive: only item 3 is left, log(1 + e^-3) and log(1 + e^-2)
     known = torch.tensor([[0, 0], [0, 1], [0, 2], [1, 3]])
-    loss = listwise(known).loss(Fixed(), EVERYONE[:1], SEEDED)
+    loss = loss_of(listwise(known), Fixed(), EVERYONE[:1], SEEDED)
     assert loss.item() == pytest.approx((0.048587 + 0.126928) / 2, abs=1e-6)
 
 
@@ -105,7 +111,7 @@ def test_listwise_estimates_the_sum_over_others_from_those_drawn() -> None:
     assert 0 < len(usable) < 3
     total = 2 / len(usable) * (-usable.double()).exp().sum()
     expected = (torch.log(1 + total) + torch.log(1 + total * torch.tensor(1.0).exp())) / 2
-    loss = listwise(negatives=3).loss(Fixed(), EVERYONE[:1], Generator().manual_seed(7))
+    loss = loss_of(listwise(negatives=3), Fixed(), EVERYONE[:1], Generator().manual_seed(7))
     assert loss.item() == pytest.approx(expected.item(), abs=1e-6)
 
 
@@ -124,7 +130,7 @@ class Learning(Fixed):
 def test_a_user_who_has_every_item_teaches_listwise_nothing_and_gives_no_nan() -> None:
     everything = torch.tensor([[0, 0], [0, 1], [0, 2], [0, 3], [1, 3]])
     model = Learning()
-    loss = listwise(everything).loss(model, EVERYONE[:1], SEEDED)
+    loss = loss_of(listwise(everything), model, EVERYONE[:1], SEEDED)
     loss.backward()  # type: ignore[no-untyped-call]
     assert loss.item() == 0.0
     assert model.weights.grad is not None
@@ -133,13 +139,13 @@ def test_a_user_who_has_every_item_teaches_listwise_nothing_and_gives_no_nan() -
 
 def test_margin_compares_with_one_corruption() -> None:
     # distances 0 and 1, margin 3: 3 + 0 - 1
-    assert completion(loss="margin", margin=3.0).loss(Fixed(), ONE_TRIPLE, SEEDED).item() == pytest.approx(2.0)
+    assert loss_of(completion(loss="margin", margin=3.0), Fixed(), ONE_TRIPLE, SEEDED).item() == pytest.approx(2.0)
 
 
 def test_softmax_of_facts_is_the_mean_of_both_sides() -> None:
     draws = torch.randint(2, (64,), generator=Generator().manual_seed(7))
     one_side = torch.log(1 + draws.sum() * torch.tensor(-1.0).exp())
-    loss = completion(negatives=64, sharpness=1.0).loss(Fixed(), ONE_TRIPLE, Generator().manual_seed(7))
+    loss = loss_of(completion(negatives=64, sharpness=1.0), Fixed(), ONE_TRIPLE, Generator().manual_seed(7))
     assert loss.item() == pytest.approx(one_side.item(), abs=1e-5)
 
 
@@ -160,14 +166,14 @@ class Tied(Fixed):
     ],
 )
 def test_a_regulariser_of_the_model_joins_the_loss_by_its_weight(settings: dict[str, Any], expected: float) -> None:
-    loss = recommendation(**settings).loss(Tied(), ONE_PAIR, Generator().manual_seed(0))
+    loss = loss_of(recommendation(**settings), Tied(), ONE_PAIR, Generator().manual_seed(0))
     assert loss.item() == pytest.approx(expected, abs=1e-6)
 
 
 def test_a_regulariser_of_the_model_sees_positives_and_negatives_of_the_softmax() -> None:
     draws = torch.randint(2, (64,), generator=Generator().manual_seed(7)).sum().item()
     plain, tied = (
-        recommendation(negatives=64).loss(model, ONE_PAIR, Generator().manual_seed(7)).item()
+        loss_of(recommendation(negatives=64), model, ONE_PAIR, Generator().manual_seed(7)).item()
         for model in (Fixed(), Tied())
     )
     assert tied - plain == pytest.approx(draws, abs=1e-4)
@@ -188,14 +194,14 @@ class Inducing(Fixed):
 def test_the_orthogonality_of_preferences_joins_the_loss_by_its_weight(
     model: Fixed, weight: float, expected: float
 ) -> None:
-    loss = recommendation(loss="bpr", orthogonality_weight=weight).loss(model, ONE_PAIR, SEEDED)
+    loss = loss_of(recommendation(loss="bpr", orthogonality_weight=weight), model, ONE_PAIR, SEEDED)
     assert loss.item() == pytest.approx(expected, abs=1e-6)
 
 
 def test_a_summed_margin_counts_each_triple_that_can_be_compared() -> None:
     # As above, 3 + 0 - 1 for each of two equal rows
     triples = ONE_TRIPLE.repeat(2, 1)
-    loss = completion(loss="margin", margin=3.0, reduction="sum").loss(Fixed(), triples, SEEDED)
+    loss = loss_of(completion(loss="margin", margin=3.0, reduction="sum"), Fixed(), triples, SEEDED)
     assert loss.item() == pytest.approx(4.0)
 
 

@@ -33,7 +33,9 @@ def own_negatives(known: KnownSet, users: Tensor, n_items: int, generator: Gener
     items = torch.randint(n_items, users.shape, generator=generator, device=users.device)
     bad = known.contains(users, items)
     for _ in range(TRIES):
-        redrawn = torch.randint(n_items, users.shape, generator=generator, device=users.device)
-        items = torch.where(bad, redrawn, items)
-        bad = known.contains(users, items)
+        again = bad.nonzero().squeeze(1)
+        if not len(again):
+            break
+        items[again] = torch.randint(n_items, again.shape, generator=generator, device=users.device)
+        bad[again] = known.contains(users[again], items[again])
     return items, ~bad

@@ -19,12 +19,13 @@ def corrupt(known: KnownSet, triples: Tensor, n_entities: int, generator: Genera
         (B, 3) triples and (B,) bool: whether the row is usable; not where every try gave a known fact.
     """
     device = triples.device
-    at_head = torch.rand(len(triples), generator=generator, device=device) < 0.5
-    corrupted, bad = triples, torch.ones(len(triples), dtype=torch.bool, device=device)
+    side = torch.where(torch.rand(len(triples), generator=generator, device=device) < 0.5, 0, 2)
+    corrupted, bad = triples.clone(), torch.zeros(len(triples), dtype=torch.bool, device=device)
+    again = torch.arange(len(triples), device=device)
     for _ in range(TRIES + 1):
-        drawn = torch.randint(n_entities, (len(triples),), generator=generator, device=device)
-        heads = torch.where(bad & at_head, drawn, corrupted[:, 0])
-        tails = torch.where(bad & ~at_head, drawn, corrupted[:, 2])
-        corrupted = torch.stack([heads, triples[:, 1], tails], dim=1)
-        bad = known.contains(corrupted[:, 0], corrupted[:, 1], corrupted[:, 2])
+        corrupted[again, side[again]] = torch.randint(n_entities, again.shape, generator=generator, device=device)
+        bad[again] = known.contains(*corrupted[again].unbind(1))
+        again = bad.nonzero().squeeze(1)
+        if not len(again):
+            break
     return corrupted, ~bad

@@ -1,0 +1,109 @@
+"""Batches with what they are compared with: rows by the vocabulary that they are of, negatives drawn already.
+
+    Pairs, SharedPairs     users and items, each pair with a negative of its own, or all with the same ones
+    Facts, SharedFacts     triples, likewise
+    Listed                 users, whose every item is compared with all others
+
+`over(place)` gives the same batch with each tensor of rows put through `place(vocabulary, rows)`.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Protocol, Self
+
+import torch
+from torch import Tensor
+
+Place = Callable[[str, Tensor], Tensor]
+USERS, ITEMS, ENTITIES = "users", "items", "entities"
+
+
+class Comparison(Protocol):
+    """A batch of either task."""
+
+    def over(self, place: Place) -> Self:
+        """Give the same batch with its rows of users, items and entities replaced."""
+        ...
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """(B,) users, their items, one negative each, and whether it may be compared."""
+
+    users: Tensor
+    positives: Tensor
+    negatives: Tensor
+    usable: Tensor
+
+    def over(self, place: Place) -> Self:
+        """Give the same batch with its rows replaced."""
+        positives, negatives = place(ITEMS, self.positives), place(ITEMS, self.negatives)
+        return type(self)(place(USERS, self.users), positives, negatives, self.usable)
+
+    def split(self, size: int) -> Iterator[Self]:
+        """Cut into batches of `size` rows, the last one perhaps smaller."""
+        columns = (self.users, self.positives, self.negatives, self.usable)
+        return (type(self)(*parts) for parts in zip(*(torch.split(c, size) for c in columns), strict=True))
+
+
+@dataclass(frozen=True)
+class SharedPairs:
+    """(B,) users and their items, (K,) negatives of all, and (B, K) `excluded`: those that are none for a user."""
+
+    users: Tensor
+    positives: Tensor
+    negatives: Tensor
+    excluded: Tensor
+
+    def over(self, place: Place) -> Self:
+        """Give the same batch with its rows replaced."""
+        positives, negatives = place(ITEMS, self.positives), place(ITEMS, self.negatives)
+        return type(self)(place(USERS, self.users), positives, negatives, self.excluded)
+
+
+@dataclass(frozen=True)
+class Listed:
+    """(B,) users: their items are compared with all others."""
+
+    users: Tensor
+
+    def over(self, place: Place) -> Self:
+        """Give the same batch with its rows replaced."""
+        raise TypeError("a batch of whole users compares with all items: it touches every row")
+
+
+@dataclass(frozen=True)
+class Facts:
+    """(B, 3) head, relation, tail rows, (B, 3) corrupted ones, and (B,) whether they may be compared."""
+
+    triples: Tensor
+    corrupted: Tensor
+    usable: Tensor
+
+    def over(self, place: Place) -> Self:
+        """Give the same batch with its entities replaced; relations stay."""
+        triples, corrupted = self.triples.clone(), self.corrupted.clone()
+        for rows in (triples, corrupted):
+            rows[:, ::2] = place(ENTITIES, rows[:, ::2])
+        return type(self)(triples, corrupted, self.usable)
+
+    def split(self, size: int) -> Iterator[Self]:
+        """Cut into batches of `size` rows, the last one perhaps smaller."""
+        columns = (self.triples, self.corrupted, self.usable)
+        return (type(self)(*parts) for parts in zip(*(torch.split(c, size) for c in columns), strict=True))
+
+
+@dataclass(frozen=True)
+class SharedFacts:
+    """(B, 3) triples, (K,) entities of all, and (B, K) which of those are known as tails, and as heads."""
+
+    triples: Tensor
+    entities: Tensor
+    as_tails: Tensor
+    as_heads: Tensor
+
+    def over(self, place: Place) -> Self:
+        """Give the same batch with its entities replaced; relations stay."""
+        triples = self.triples.clone()
+        triples[:, ::2] = place(ENTITIES, triples[:, ::2])
+        return type(self)(triples, place(ENTITIES, self.entities), self.as_tails, self.as_heads)
