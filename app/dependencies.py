@@ -8,7 +8,9 @@ from fastapi import Depends, Request
 from app.catalogue import CatalogueItems, People
 from app.db.stores import Stores
 from app.feedback import Events
+from app.knowledge import Knowledge
 from app.services.completions import CompletionService
+from app.services.entity_search import EntitySearch
 from app.services.erasure import ErasureService
 from app.services.health import HealthService
 from app.services.recommendations import RecommendationService
@@ -25,6 +27,7 @@ class Services:
     health: HealthService
     stores: Stores
     erasure: ErasureService
+    entities: EntitySearch
 
 
 def _services(request: Request) -> Services:
@@ -64,6 +67,14 @@ def _people(services: _ServicesDep) -> People:
     return services.stores.people
 
 
+def _knowledge(services: _ServicesDep) -> Knowledge:
+    return services.stores.knowledge
+
+
+def _entities(services: _ServicesDep) -> EntitySearch:
+    return services.entities
+
+
 def _erasure(services: _ServicesDep) -> ErasureService:
     return services.erasure
 
@@ -76,3 +87,5 @@ EventsDep = Annotated[Events, Depends(_events)]
 CatalogueDep = Annotated[CatalogueItems, Depends(_items)]
 PeopleDep = Annotated[People, Depends(_people)]
 ErasureServiceDep = Annotated[ErasureService, Depends(_erasure)]
+KnowledgeDep = Annotated[Knowledge, Depends(_knowledge)]
+EntitySearchDep = Annotated[EntitySearch, Depends(_entities)]

@@ -3,6 +3,7 @@
 ServiceError(message)
     UnknownUser(user_id)      UnknownItem(item_id)      UnknownEntity(entity_id)
     UnknownRelation(relation_id)                        UnknownRelease(release_id)
+    UnknownFact(fact)
     NotInRelease(kind, id)    stored, but the active release has no vector for it
     InvalidQuery(field, ...)  the request can be read but makes no sense
     NoActiveRelease(reason)   ReleaseRefused(release_id, reason)
@@ -53,6 +54,14 @@ class UnknownRelation(ServiceError):
     def __init__(self, relation_id: str) -> None:
         super().__init__(f"No relation has the id {relation_id!r}.")
         self.relation_id = relation_id
+
+
+class UnknownFact(ServiceError):
+    """The triple is not stored."""
+
+    def __init__(self, fact: tuple[str, str, str]) -> None:
+        super().__init__(f"No fact with these three parts is stored: {', '.join(map(repr, fact))}.")
+        self.fact = fact
 
 
 class UnknownRelease(ServiceError):

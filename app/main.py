@@ -26,6 +26,7 @@ from app.routers.api import create_api
 from app.schemas.recommendations import render
 from app.services.answers import Answers
 from app.services.completions import CompletionService
+from app.services.entity_search import EntitySearch
 from app.services.erasure import ErasureService
 from app.services.explanations import ExplanationService
 from app.services.health import HealthService
@@ -142,5 +143,6 @@ def join(settings: Settings, database: Database, facts: FactRepository, cache: C
         releases=releases,
         health=HealthService(SchemaCheck(database), releases, cache),
         stores=stores,
+        entities=EntitySearch(stores.knowledge),
         erasure=ErasureService(stores.people, stores.erasures, cache, settings.release_poll_seconds),
     )

@@ -8,7 +8,7 @@ from sqlalchemy import bindparam, func, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.db.session import Database
-from app.db.tables import GRAPH, Entity, Fact, Interaction, Item, Relation, User, mine
+from app.db.tables import CATALOGUE, GRAPH, LABELS, Entity, Fact, Interaction, Item, Relation, User, mine
 from app.db.upsert import raise_stamp, upsert
 
 _SQLITE_CACHE_KB = 256 * 1024
@@ -60,7 +60,8 @@ class DatasetImport:
             await self._store(connection, "items", self._keep_old(Item, "item_id", "title"))
             await self._store(connection, "links", self._keep_old(Item, "item_id", "entity_id"))
             await self._store(connection, "triples", self._insert(Fact).on_conflict_do_nothing())
-            await raise_stamp(connection, GRAPH)
+            for stamp in (LABELS, CATALOGUE, GRAPH):
+                await raise_stamp(connection, stamp)
             await self._store_interactions(connection)
             await self._raise_versions(connection)
         return ImportCounts(self._read, len(self._changed))

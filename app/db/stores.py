@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from app.db.catalogue import CatalogueRepository, ErasureCounts, PeopleRepository
 from app.db.events import EventRepository
+from app.db.knowledge import KnowledgeRepository
 from app.db.session import Database
 
 
@@ -15,6 +16,7 @@ class Stores:
     items: CatalogueRepository
     people: PeopleRepository
     erasures: ErasureCounts
+    knowledge: KnowledgeRepository
 
 
 def open_stores(database: Database) -> Stores:
@@ -24,4 +26,5 @@ def open_stores(database: Database) -> Stores:
         items=CatalogueRepository(database),
         people=PeopleRepository(database),
         erasures=ErasureCounts(database),
+        knowledge=KnowledgeRepository(database),
     )

@@ -224,6 +224,9 @@ GRAPH = "graph"
 CATALOGUE = "catalogue"
 """The stamp that is raised in each transaction that changes or deletes items, or labels."""
 
+LABELS = "labels"
+"""The stamp that is raised in each transaction that changes entities or their labels."""
+
 ERASURE = "erasure"
 """The stamp that is raised when a person is erased: what a process keeps in memory may name them."""
 

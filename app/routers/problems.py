@@ -33,6 +33,7 @@ KINDS: Mapping[type[ServiceError], Kind] = {
     errors.UnknownItem: Kind(404, "unknown_item", "Unknown item"),
     errors.UnknownEntity: Kind(404, "unknown_entity", "Unknown entity"),
     errors.UnknownRelation: Kind(404, "unknown_relation", "Unknown relation"),
+    errors.UnknownFact: Kind(404, "unknown_fact", "Unknown fact"),
     errors.UnknownRelease: Kind(404, "unknown_release", "Unknown release"),
     errors.NotInRelease: Kind(409, "not_in_release", "Not in the active release"),
     errors.ReleaseRefused: Kind(409, "release_refused", "Release refused"),

@@ -1,5 +1,5 @@
 """The calls that read and write what is stored, as one list."""
 
-from app.routers import catalogue, events
+from app.routers import catalogue, events, facts
 
-ROUTERS = (catalogue.router, events.router)
+ROUTERS = (catalogue.router, events.router, facts.router)

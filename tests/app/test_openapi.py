@@ -46,6 +46,12 @@ def test_the_calls_of_the_contract_are_there(document: dict[str, Any]) -> None:
         "DELETE /users/{user_id}",
         "GET /users/{user_id}/history",
         "POST /events",
+        "GET /kg/entities",
+        "GET /kg/entities/{entity_id}",
+        "GET /kg/relations",
+        "GET /kg/facts",
+        "POST /kg/facts",
+        "DELETE /kg/facts",
         "GET /metrics",
     }
 
