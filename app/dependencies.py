@@ -9,6 +9,7 @@ from app.catalogue import CatalogueItems, People
 from app.db.stores import Stores
 from app.feedback import Events
 from app.knowledge import Knowledge
+from app.services.batches import BatchService
 from app.services.completions import CompletionService
 from app.services.entity_search import EntitySearch
 from app.services.erasure import ErasureService
@@ -22,6 +23,7 @@ class Services:
     """The parts of a running service; `app/main.py` makes them."""
 
     recommendations: RecommendationService
+    batches: BatchService
     completions: CompletionService
     releases: ReleaseManager
     health: HealthService
@@ -41,6 +43,10 @@ _ServicesDep = Annotated[Services, Depends(_services)]
 
 def _recommendations(services: _ServicesDep) -> RecommendationService:
     return services.recommendations
+
+
+def _batches(services: _ServicesDep) -> BatchService:
+    return services.batches
 
 
 def _completions(services: _ServicesDep) -> CompletionService:
@@ -80,6 +86,7 @@ def _erasure(services: _ServicesDep) -> ErasureService:
 
 
 RecommendationServiceDep = Annotated[RecommendationService, Depends(_recommendations)]
+BatchServiceDep = Annotated[BatchService, Depends(_batches)]
 CompletionServiceDep = Annotated[CompletionService, Depends(_completions)]
 ReleaseManagerDep = Annotated[ReleaseManager, Depends(_releases)]
 HealthServiceDep = Annotated[HealthService, Depends(_health)]

@@ -29,6 +29,7 @@ from models.checkpoint import CheckpointError
 from models.explanation.attribution import attribute
 from models.explanation.evidence import rank_ties
 from models.release import RELEASE_ID, Release, load_release, read_release_manifest
+from models.retrieval.search import Ranking
 from models.vocabulary import Vocabulary
 
 log = logging.getLogger(__name__)
@@ -95,9 +96,24 @@ class InferenceRelease:
 
     def recommend(self, user_id: str, n: int, exclude: Collection[str] = ()) -> list[ScoredItem]:
         """Give the best n items that are not excluded, best first."""
-        items, user_row = self._vocabulary("items"), self._row("user", user_id)
-        known = [row for item in exclude if (row := items.get(item)) is not None]
-        ranking = self._release.searcher.search(user_row, n, np.unique(np.array(known, dtype=np.int64)))
+        return self.recommend_many([user_id], n, [exclude])[0]
+
+    def recommend_many(
+        self, user_ids: Sequence[str], n: int, exclude: Sequence[Collection[str]]
+    ) -> list[list[ScoredItem]]:
+        """Give each user the best n items that are not excluded for them, ranked together."""
+        users = np.array([self._row("user", user_id) for user_id in user_ids], dtype=np.int64)
+        rankings = self._release.searcher.search_many(users, n, [self._item_rows(unwanted) for unwanted in exclude])
+        return [self._scored(ranking) for ranking in rankings]
+
+    def _item_rows(self, item_ids: Collection[str]) -> NDArray[np.int64]:
+        """Give the sorted rows of the items that the release knows."""
+        items = self._vocabulary("items")
+        known = [row for item_id in item_ids if (row := items.get(item_id)) is not None]
+        return np.unique(np.array(known, dtype=np.int64))
+
+    def _scored(self, ranking: Ranking) -> list[ScoredItem]:
+        items = self._vocabulary("items")
         pairs = zip(ranking.rows.tolist(), ranking.scores.tolist(), strict=True)
         return [ScoredItem(items.id(row), score) for row, score in pairs]
 

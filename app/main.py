@@ -10,21 +10,24 @@ from fastapi import FastAPI
 
 from app.cache import LayeredCache, ProcessCache, RedisCache
 from app.db.facts import FactRepository
+from app.db.histories import HistoryRepository
 from app.db.items import ItemRepository
 from app.db.labels import entity_repository, relation_repository
 from app.db.releases import ReleaseRepository
 from app.db.schema import SchemaCheck
 from app.db.session import Database
 from app.db.stores import open_stores
-from app.db.users import UserRepository
+from app.db.versions import VersionReader
 from app.dependencies import Services
 from app.errors import StorageUnavailable
 from app.logs import configure_logging
 from app.metrics import Metrics, ReleaseFigures
 from app.ports import Cache, LoadedRelease, ReleaseInfo, ReleaseStore
+from app.remembered import Remembered, RememberedItems, RememberedLabels
 from app.routers.api import create_api
 from app.schemas.recommendations import render
 from app.services.answers import Answers
+from app.services.batches import BatchService
 from app.services.completions import CompletionService
 from app.services.entity_search import EntitySearch
 from app.services.erasure import ErasureService
@@ -45,9 +48,10 @@ def create_app(settings: Settings, release_store: ReleaseStore | None = None) ->
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         database = open_database(settings)
         cache = open_cache(settings)
-        facts = FactRepository(database)
+        versions, seconds = VersionReader(database), settings.cache_ttl_seconds
+        facts = FactRepository(database, Remembered(versions, seconds), Remembered(versions, seconds))
         store = release_store or LazyReleaseStore(settings.releases_dir)
-        services = join(settings, database, facts, cache, store)
+        services = join(settings, database, versions, facts, cache, store)
         app.state.services = services
         metrics.watch(ReleaseFigures(lambda: services.releases.served()))
         services.releases.start()
@@ -61,6 +65,7 @@ def create_app(settings: Settings, release_store: ReleaseStore | None = None) ->
             await services.erasure.stop()
             await services.releases.stop()
             await cache.close()
+            versions.close()
             await database.close()
 
     return create_api(lifespan, metrics)
@@ -121,24 +126,36 @@ async def _prepare(facts: FactRepository) -> None:
         await facts.prepare()
 
 
-def join(settings: Settings, database: Database, facts: FactRepository, cache: Cache, store: ReleaseStore) -> Services:
+def join(
+    settings: Settings,
+    database: Database,
+    versions: VersionReader,
+    facts: FactRepository,
+    cache: Cache,
+    store: ReleaseStore,
+) -> Services:
     """Give each service what it needs."""
-    users, items = UserRepository(database), ItemRepository(database)
+    items, histories, seconds = ItemRepository(database), HistoryRepository(database), settings.cache_ttl_seconds
     entities, relations, stores = entity_repository(database), relation_repository(database), open_stores(database)
     scoring = ScoringPool(settings.scoring_threads, settings.scoring_queue)
     releases = ReleaseManager(store, ReleaseRepository(database), settings.release_poll_seconds)
+    kept = RememberedItems(items, Remembered(versions, seconds), Remembered(versions, seconds))
+    names = [RememberedLabels(table, Remembered(versions, seconds)) for table in (entities, relations)]
+    explanations, popular = ExplanationService(facts, kept, names[0], names[1], scoring), PopularItems(items)
     return Services(
         recommendations=RecommendationService(
-            users=users,
-            items=items,
+            versions=versions,
+            histories=histories,
+            items=kept,
             releases=releases,
-            popular=PopularItems(items),
-            explanations=ExplanationService(facts, items, entities, relations, scoring),
+            popular=popular,
+            explanations=explanations,
             scoring=scoring,
             cache=cache,
             answers=Answers(cache, settings.cache_ttl_seconds),
             render=render,
         ),
+        batches=BatchService(versions, histories, kept, releases, popular, explanations, scoring, cache),
         completions=CompletionService(facts, entities, relations, releases, scoring),
         releases=releases,
         health=HealthService(SchemaCheck(database), releases, cache),

@@ -127,6 +127,16 @@ class Recommender(Protocol):
         """
         ...
 
+    def recommend_many(
+        self, user_ids: Sequence[str], n: int, exclude: Sequence[Collection[str]]
+    ) -> list[list[ScoredItem]]:
+        """Give for each user exactly what `recommend` gives; `exclude` has one collection for each user.
+
+        Raises:
+            NotInRelease: a user has no vector.
+        """
+        ...
+
 
 class Explainer(Protocol):
     """Attribution and the ranking of evidence for pairs of the release."""

@@ -22,22 +22,44 @@ class ReleaseRow:
     problem: str | None
 
 
-class Users(Protocol):
-    """People and what they did."""
+@dataclass(frozen=True, slots=True)
+class Versions:
+    """Numbers that grow with each change of what the answers for one user rest on.
 
-    async def history_version(self, user_id: str) -> int | None:
-        """Give the number that grows with each change of what the user's lists depend on; None if not stored.
+    `history` counts changes of the user's history, and is None if the user is not stored; `stamps` those of the
+    catalogue and the graph.
+    """
 
-        That is the history, the catalogue and the graph.
-        """
+    history: int | None
+    stamps: int
+
+
+class VersionSource(Protocol):
+    """The versions that are stored now, whoever wrote last."""
+
+    async def of(self, user_id: str) -> Versions:
+        """Give a user's versions, read after this call began."""
         ...
 
-    async def history(self, user_id: str) -> list[str]:
-        """Give the ids of the items the user met, newest first, ties by item id; deleted items are left out."""
-        ...
 
-    async def disliked(self, user_id: str) -> frozenset[str]:
-        """Give the items of the history that the user does not want: they are seen, but no reason for anything."""
+@dataclass(frozen=True, slots=True)
+class History:
+    """Items that a user met, newest first, ties by item id; `disliked` are among them, and no reason for anything."""
+
+    items: tuple[str, ...]
+    disliked: frozenset[str]
+
+    @property
+    def reasons(self) -> list[str]:
+        """What may explain something."""
+        return [item_id for item_id in self.items if item_id not in self.disliked]
+
+
+class Histories(Protocol):
+    """What many people did."""
+
+    async def histories(self, user_ids: Collection[str]) -> Mapping[str, History]:
+        """Give the histories of stored users; deleted items are left out."""
         ...
 
 
@@ -72,8 +94,11 @@ class Facts(Protocol):
         """Give every id that completes the query to a stored fact."""
         ...
 
-    async def ties(self, item_ids: Sequence[str], history: Sequence[str]) -> Mapping[str, list[Tie]]:
-        """Find stored facts that tie each item to items of the history; items without a tie are left out."""
+    async def ties(self, pairs: Sequence[tuple[Sequence[str], Sequence[str]]]) -> Sequence[Mapping[str, list[Tie]]]:
+        """Find for each pair (items, history) the stored facts that tie each item to items of the history.
+
+        Items without a tie are left out.
+        """
         ...
 
 

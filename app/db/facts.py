@@ -7,7 +7,7 @@ from collections import OrderedDict, defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from anyio import to_thread
-from sqlalchemy import select
+from sqlalchemy import Select, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.db.chunks import chunked
@@ -17,6 +17,7 @@ from app.db.tables import GRAPH, Item, Stamp, mine
 from app.db.tables import Fact as FactRow
 from app.db.ties import find_ties
 from app.ports import CompletionQuery, Tie
+from app.remembered import Remembered
 from app.tenancy import current_tenant
 
 _log = logging.getLogger(__name__)
@@ -31,8 +32,11 @@ _GRAPHS = 16
 class FactRepository:
     """Implements `app.stored.Facts`. Holds the graphs of the versions that are stored, read at the first need."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, kept: Remembered[str | None], versions: Remembered[int]) -> None:
+        """`kept` holds the entities of items, `versions` those of the graph."""
         self._database = database
+        self._entities = kept
+        self._versions = versions
         self._graphs: OrderedDict[int, Graph] = OrderedDict()
         self._reading = asyncio.Lock()
 
@@ -44,21 +48,35 @@ class FactRepository:
         async with self._database.reading() as connection:
             return frozenset((await connection.execute(statement)).scalars())
 
-    async def ties(self, item_ids: Sequence[str], history: Sequence[str]) -> Mapping[str, list[Tie]]:
-        """Tie items to the newest part of the history; see `find_ties`."""
-        recent = history[:MAX_HISTORY]
-        async with self._database.reading() as connection:
-            entities = await _entities_of(connection, [*item_ids, *recent])
-            version = await _version(connection)
-        graph = await self._graph_of(version)
-        items, past = _by_entity(item_ids, entities), _by_entity(recent, entities)
-        return await to_thread.run_sync(find_ties, graph, items, past)
+    async def ties(self, pairs: Sequence[tuple[Sequence[str], Sequence[str]]]) -> list[Mapping[str, list[Tie]]]:
+        """Tie the items of each pair to the newest part of its history; see `find_ties`."""
+        recent = [(items, history[:MAX_HISTORY]) for items, history in pairs]
+        ids = {item_id for pair in recent for part in pair for item_id in part}
+        entities = await self._entities.get(ids, self._entities_of)
+        graph = await self._graph_of(await self._version())
+        cases = [(_by_entity(items, entities), _by_entity(history, entities)) for items, history in recent]
+        return await to_thread.run_sync(lambda: [find_ties(graph, items, history) for items, history in cases])
 
     async def prepare(self) -> None:
         """Read the graph, so that the first explanation need not wait for it."""
+        await self._graph_of(await self._version())
+
+    async def _version(self) -> int:
+        return (await self._versions.get([GRAPH], self._read_version))[GRAPH]
+
+    async def _read_version(self, names: Collection[str]) -> dict[str, int]:
         async with self._database.reading() as connection:
             version = await _version(connection)
-        await self._graph_of(version)
+        return dict.fromkeys(names, version)
+
+    async def _entities_of(self, item_ids: Collection[str]) -> dict[str, str | None]:
+        """Give the entities of items; None where there is none."""
+        found: dict[str, str | None] = dict.fromkeys(item_ids)
+        async with self._database.reading() as connection:
+            for chunk in chunked(item_ids):
+                statement = select(Item.item_id, Item.entity_id).where(mine(Item), Item.item_id.in_(chunk))
+                found.update((row[0], row[1]) for row in await connection.execute(statement))
+        return found
 
     async def _graph_of(self, version: int) -> Graph:
         tenant = current_tenant()
@@ -76,14 +94,19 @@ class FactRepository:
         async with self._database.snapshot() as connection:
             # Before the facts: one that is stored meanwhile belongs to the next version, and is read again with it.
             version = await _version(connection)
-            rows = await connection.stream(
-                select(FactRow.head, FactRow.relation, FactRow.tail, FactRow.origin).where(mine(FactRow))
-            )
-            async for piece in rows.partitions(_PIECE):
-                builder.add(piece)
+            last = 0
+            while piece := (await connection.execute(_facts_after(last))).all():
+                last = piece[-1][0]
+                builder.add(row[1:] for row in piece)
         graph = await to_thread.run_sync(builder.build, version)
         _log.info("the graph was read", extra={"version": version, "seconds": round(time.perf_counter() - began, 2)})
         return graph
+
+
+def _facts_after(last: int) -> Select[int, str, str, str, str]:
+    """Read the next piece of the facts, in the order in which they were stored."""
+    columns = (FactRow.id, FactRow.head, FactRow.relation, FactRow.tail, FactRow.origin)
+    return select(*columns).where(mine(FactRow), FactRow.id > last).order_by(FactRow.id).limit(_PIECE)
 
 
 async def _version(connection: AsyncConnection) -> int:
@@ -91,19 +114,11 @@ async def _version(connection: AsyncConnection) -> int:
     return (await connection.execute(statement)).scalar_one_or_none() or 0
 
 
-async def _entities_of(connection: AsyncConnection, item_ids: Collection[str]) -> dict[str, str]:
-    found: dict[str, str] = {}
-    for chunk in chunked(item_ids):
-        conditions = (mine(Item), Item.item_id.in_(chunk), Item.entity_id.is_not(None))
-        statement = select(Item.item_id, Item.entity_id).where(*conditions)
-        found.update((row[0], row[1]) for row in await connection.execute(statement) if row[1] is not None)
-    return found
-
-
-def _by_entity(item_ids: Iterable[str], entities: Mapping[str, str]) -> dict[str, list[str]]:
+def _by_entity(item_ids: Iterable[str], entities: Mapping[str, str | None]) -> dict[str, list[str]]:
     """Group items by their entity, keeping their order; items without an entity are left out."""
     groups: defaultdict[str, list[str]] = defaultdict(list)
     for item_id in dict.fromkeys(item_ids):
-        if item_id in entities:
-            groups[entities[item_id]].append(item_id)
+        entity_id = entities.get(item_id)
+        if entity_id is not None:
+            groups[entity_id].append(item_id)
     return dict(groups)

@@ -11,6 +11,7 @@ from app.routers import health, knowledge_graph, metrics, problems, recommendati
 from app.routers.instrumentation import CountedRequests, RouteNames
 from app.routers.middleware import API_VERSION, RequestContext
 from app.routers.paths import PathSegments
+from app.schemas import batches as batch_schemas
 from app.schemas import completions as completion_schemas
 from app.schemas import recommendations as recommendation_schemas
 from app.schemas.problems import Problem
@@ -60,6 +61,7 @@ def openapi_document(api: FastAPI) -> dict[str, Any]:
         schemas["Problem"] = problem
         # Added here, as FastAPI drops every null from the document.
         schemas["RecommendationList"]["examples"] = [recommendation_schemas.EXAMPLE]
+        schemas["BatchList"]["examples"] = [batch_schemas.EXAMPLE]
         schemas["CompletionList"]["examples"] = [completion_schemas.EXAMPLE]
         for unused in ("HTTPValidationError", "ValidationError"):
             schemas.pop(unused, None)

@@ -56,19 +56,32 @@ def problem_response(
     headers: Mapping[str, str] | None = None,
 ) -> Response:
     """Write a problem as a response."""
-    body = Problem(
+    body = problem_body(kind, detail).model_copy(
+        update={
+            "errors": list(fields) if fields is not None else None,
+            "missing": dict(missing) if missing is not None else None,
+        }
+    )
+    retry = {"Retry-After": str(kind.retry_after)} if kind.retry_after is not None else {}
+    content = body.model_dump_json(exclude_none=True)
+    return Response(content, kind.status, {**(headers or {}), **retry}, media_type=MEDIA_TYPE)
+
+
+def problem_body(kind: Kind, detail: str) -> Problem:
+    """Say what went wrong, for the request that is being answered."""
+    return Problem(
         type=f"urn:ktup:problem:{kind.code}",
         title=kind.title,
         status=kind.status,
         detail=detail,
         code=kind.code,
         request_id=REQUEST_ID.get() or "",
-        errors=list(fields) if fields is not None else None,
-        missing=dict(missing) if missing is not None else None,
     )
-    retry = {"Retry-After": str(kind.retry_after)} if kind.retry_after is not None else {}
-    content = body.model_dump_json(exclude_none=True)
-    return Response(content, kind.status, {**(headers or {}), **retry}, media_type=MEDIA_TYPE)
+
+
+def problem_of(error: ServiceError) -> Problem:
+    """Say what an error would have been told as, where it is one of several results."""
+    return problem_body(_kind(error), _shown(error.message))
 
 
 def install(app: FastAPI) -> None:
@@ -105,12 +118,16 @@ def _example(kind: Kind) -> dict[str, object]:
 
 async def _service_error(_request: Request, error: Exception) -> Response:
     assert isinstance(error, ServiceError)
-    kind = next(KINDS[cls] for cls in type(error).__mro__ if cls in KINDS)
+    kind = _kind(error)
     fields = None
     if isinstance(error, errors.InvalidQuery):
         fields = [FieldProblem(field=field, message=error.message) for field in error.fields]
     missing = error.missing if isinstance(error, errors.NotReady) else None
     return problem_response(kind, _shown(error.message), fields=fields, missing=missing)
+
+
+def _kind(error: ServiceError) -> Kind:
+    return next(KINDS[cls] for cls in type(error).__mro__ if cls in KINDS)
 
 
 async def _validation_error(_request: Request, error: Exception) -> Response:
@@ -121,6 +138,10 @@ async def _validation_error(_request: Request, error: Exception) -> Response:
 
 async def _http_error(_request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
+    if error.status_code == HTTPStatus.BAD_REQUEST:
+        # The framework says so of a body that is no text at all; of one that is no JSON it says 422.
+        fields = [FieldProblem(field="body", message="The body is not JSON in UTF-8.")]
+        return problem_response(INVALID_PARAMETER, invalid_detail(fields), fields=fields)
     phrase = HTTPStatus(error.status_code).phrase
     kind = Kind(error.status_code, phrase.lower().replace(" ", "_"), phrase.capitalize())
     detail = {404: "No call has this path.", 405: "This path does not answer this method."}

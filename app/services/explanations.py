@@ -101,11 +101,17 @@ class ExplanationService:
         self, release: LoadedRelease, user_id: str, items: Sequence[ScoredItem], history: Sequence[str]
     ) -> dict[str, Explanation]:
         """Explain each item, by its id; an item whose attribution is not finite is logged and left out."""
-        ids = [item.item_id for item in items]
-        ties = await self._facts.ties(ids, history)
-        cases = await self._scoring.run(_attribute, release, user_id, ids, ties)
-        names = await self._names(cases)
-        return {case.attribution.item_id: _explanation(case, names) for case in cases}
+        return (await self.explain_many(release, [(user_id, items, history)]))[0]
+
+    async def explain_many(
+        self, release: LoadedRelease, lists: Sequence[tuple[str, Sequence[ScoredItem], Sequence[str]]]
+    ) -> list[dict[str, Explanation]]:
+        """Explain the items of each list (user id, items, history)."""
+        asked = [(user_id, [item.item_id for item in items]) for user_id, items, _ in lists]
+        ties = await self._facts.ties([(ids, lists[k][2]) for k, (_, ids) in enumerate(asked)])
+        found = await self._scoring.run(_attribute_all, release, asked, ties)
+        names = await self._names(case for cases in found for case in cases)
+        return [{case.attribution.item_id: _explanation(case, names) for case in cases} for cases in found]
 
     async def _names(self, cases: Iterable[_Case]) -> _Names:
         relations: set[str] = set()
@@ -119,6 +125,14 @@ class ExplanationService:
             await self._entities.labels({_shared_entity(tie)[0] for tie in told if len(tie.facts) > 1}),
             await self._items.titles({tie.history_item for tie in told}),
         )
+
+
+def _attribute_all(
+    release: LoadedRelease, asked: Sequence[tuple[str, Sequence[str]]], ties: Sequence[Mapping[str, list[Tie]]]
+) -> list[list[_Case]]:
+    return [
+        _attribute(release, user_id, item_ids, found) for (user_id, item_ids), found in zip(asked, ties, strict=True)
+    ]
 
 
 def _attribute(

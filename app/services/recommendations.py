@@ -4,7 +4,7 @@ import logging
 import math
 import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Literal
 
 from app.errors import UnknownUser
@@ -14,10 +14,12 @@ from app.services.explanations import Explanation, ExplanationService
 from app.services.popularity import PopularItems
 from app.services.releases import ReleaseManager
 from app.services.scoring import ScoringPool
-from app.stored import Items, Users
+from app.stored import Histories, History, Items, Versions, VersionSource
 from app.tenancy import current_tenant
 
 _log = logging.getLogger(__name__)
+
+NO_HISTORY = History((), frozenset())
 
 Strategy = Literal["personalized", "fold_in", "popular"]
 
@@ -35,6 +37,9 @@ class RecommendationQuery:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "exclude", tuple(sorted(set(self.exclude))))
+
+
+_QUERY_FIELDS = tuple(field.name for field in fields(RecommendationQuery))
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +71,8 @@ class RecommendationService:
 
     def __init__(
         self,
-        users: Users,
+        versions: VersionSource,
+        histories: Histories,
         items: Items,
         releases: ReleaseManager,
         popular: PopularItems,
@@ -76,7 +82,8 @@ class RecommendationService:
         answers: Answers,
         render: Callable[[Recommendations], bytes],
     ) -> None:
-        self._users = users
+        self._versions = versions
+        self._histories = histories
         self._items = items
         self._releases = releases
         self._popular = popular
@@ -94,39 +101,28 @@ class RecommendationService:
             UnknownUser: never seen, and no fallback was asked for.
         """
         release = self._releases.current()
-        version = await self._users.history_version(query.user_id)
-        if version is None:
+        versions = await self._versions.of(query.user_id)
+        if versions.history is None:
             if query.fallback != "popular":
                 raise UnknownUser(query.user_id)
             # Not cached: ids without a user are endless, and the popular list behind it is kept anyway.
-            return (await self._popular_answer(release, query, ())).body
-        parts = {
-            "kind": "recommendations",
-            "tenant": current_tenant(),
-            "release": release.info.release_id,
-            "history_version": version,
-            "query": asdict(query),
-        }
-        return await self._answers.get(parts, lambda: self._compute(release, query))
+            return (await self._popular_answer(release, query, NO_HISTORY)).body
+        return await self._answers.get(_parts(release, query, versions), lambda: self._compute(release, query))
 
     async def _compute(self, release: LoadedRelease, query: RecommendationQuery) -> Answer:
-        history = await self._users.history(query.user_id)
+        history = (await self._histories.histories([query.user_id])).get(query.user_id, NO_HISTORY)
         if not release.recommender.knows_user(query.user_id):
             return await self._popular_answer(release, query, history)
-        excluded = _excluded(query, history) | await self._items.withdrawn()
+        excluded = excluded_items(query, history) | await self._items.withdrawn()
         scored = await self._scoring.run(release.recommender.recommend, query.user_id, query.limit, excluded)
-        scored = _finite(scored)
+        scored = finite(scored)
         explanations: Mapping[str, Explanation] = {}
         if query.explain == "summary" and scored:
-            disliked = await self._users.disliked(query.user_id)
-            reasons = [item_id for item_id in history if item_id not in disliked]
-            explanations = await self._explanations.explain(release, query.user_id, scored, reasons)
+            explanations = await self._explanations.explain(release, query.user_id, scored, history.reasons)
         return await self._answer(release, query, "personalized", scored, explanations)
 
-    async def _popular_answer(
-        self, release: LoadedRelease, query: RecommendationQuery, history: Sequence[str]
-    ) -> Answer:
-        scored = await self._popular.top(query.limit, _excluded(query, history) | await self._items.withdrawn())
+    async def _popular_answer(self, release: LoadedRelease, query: RecommendationQuery, history: History) -> Answer:
+        scored = await self._popular.top(query.limit, excluded_items(query, history) | await self._items.withdrawn())
         return await self._answer(release, query, "popular", scored, {})
 
     async def _answer(
@@ -138,22 +134,39 @@ class RecommendationService:
         explanations: Mapping[str, Explanation],
     ) -> Answer:
         titles = await self._items.titles([item.item_id for item in scored])
-        items = tuple(
-            RecommendedItem(
-                rank, item.item_id, titles.get(item.item_id), float(item.score), explanations.get(item.item_id)
-            )
-            for rank, item in enumerate(scored, start=1)
-        )
+        items = listed(scored, titles, explanations)
         degraded = () if self._cache.available else ("cache",)
         result = Recommendations(query.user_id, release.info.release_id, strategy, items, degraded)
         return Answer(self._render(result), complete=not degraded)
 
 
-def _excluded(query: RecommendationQuery, history: Iterable[str]) -> frozenset[str]:
-    return frozenset(query.exclude).union(history if query.exclude_seen else ())
+def _parts(release: LoadedRelease, query: RecommendationQuery, versions: Versions) -> dict[str, object]:
+    """Describe a question in full, with what its answer rests on."""
+    return {
+        "kind": "recommendations",
+        "tenant": current_tenant(),
+        "release": release.info.release_id,
+        "versions": (versions.history, versions.stamps),
+        "query": [getattr(query, name) for name in _QUERY_FIELDS],
+    }
 
 
-def _finite(scored: Iterable[ScoredItem]) -> list[ScoredItem]:
+def listed(
+    scored: Sequence[ScoredItem], titles: Mapping[str, str | None], explanations: Mapping[str, Explanation]
+) -> tuple[RecommendedItem, ...]:
+    """Number the lines of a list, and put titles and reasons in."""
+    return tuple(
+        RecommendedItem(rank, item.item_id, titles.get(item.item_id), float(item.score), explanations.get(item.item_id))
+        for rank, item in enumerate(scored, start=1)
+    )
+
+
+def excluded_items(query: RecommendationQuery, history: History) -> frozenset[str]:
+    """Give what may not be in the list."""
+    return frozenset(query.exclude).union(history.items if query.exclude_seen else ())
+
+
+def finite(scored: Iterable[ScoredItem]) -> list[ScoredItem]:
     """Leave out what no JSON number can hold. The port promises as much; an answer must not depend on it."""
     finite = []
     for item in scored:

@@ -65,6 +65,11 @@ class MemoryRelease:
         # Python's sort is stable: ties keep the order of the vocabulary.
         return sorted(scored, key=lambda item: -item.score)[:n]
 
+    def recommend_many(
+        self, user_ids: Sequence[str], n: int, exclude: Sequence[Collection[str]]
+    ) -> list[list[ScoredItem]]:
+        return [self.recommend(user_id, n, unwanted) for user_id, unwanted in zip(user_ids, exclude, strict=True)]
+
     def attribute(self, user_id: str, item_ids: Sequence[str]) -> list[Attribution]:
         return [self._attribute(user_id, item_id) for item_id in item_ids]
 

@@ -11,7 +11,9 @@ from app.db.facts import FactRepository
 from app.db.session import Database
 from app.db.tables import GRAPH, Entity, Fact
 from app.db.upsert import raise_stamp
+from app.db.versions import VersionReader
 from app.ports import Tie
+from app.remembered import Remembered
 from tests.app import world
 from tests.app.conftest import Backend, Start
 from tests.app.memory_release import MemoryRelease, MemoryStore
@@ -141,17 +143,23 @@ async def test_an_attribution_that_is_not_finite_gives_no_reason_but_the_item_st
     assert found["i3"]["status"] == "grounded"
 
 
+async def ties_between(database: Database, items: list[str], history: list[str]) -> Mapping[str, list[Tie]]:
+    """Ties as stored now: nothing is remembered from before."""
+    stamps = VersionReader(database)
+    (found,) = await FactRepository(database, Remembered(stamps, 60), Remembered(stamps, 60)).ties([(items, history)])
+    return found
+
+
 async def test_a_direct_fact_ties_in_both_directions(database: Database) -> None:
     expected = Tie("i3", "i1", "sequel_of", (("f3", "sequel_of", "f1"),), 1)
-    facts = FactRepository(database)
-    assert expected in (await facts.ties(["i3"], ["i1"]))["i3"]
-    assert [t for t in (await facts.ties(["i1"], ["i3"]))["i1"] if len(t.facts) == 1] == [
+    assert expected in (await ties_between(database, ["i3"], ["i1"]))["i3"]
+    assert [t for t in (await ties_between(database, ["i1"], ["i3"]))["i1"] if len(t.facts) == 1] == [
         Tie("i1", "i3", "sequel_of", (("f3", "sequel_of", "f1"),), 1)
     ]
 
 
 async def test_the_fan_counts_all_stored_facts_at_the_shared_entity(database: Database) -> None:
-    ties = (await FactRepository(database).ties(["i3"], ["i5"]))["i3"]
+    ties = (await ties_between(database, ["i3"], ["i5"]))["i3"]
     assert [(tie.relation_id, tie.fan) for tie in ties] == [("genre", 3)]
 
 
@@ -160,7 +168,7 @@ async def test_facts_from_one_entity_tie_what_they_point_to(database: Database) 
         await connection.execute(insert(Entity).values(entity_id="saga"))
         rows = [{"head": "saga", "relation": "genre", "tail": tail} for tail in ("f2", "f4")]
         await connection.execute(insert(Fact), rows)
-    ties = (await FactRepository(database).ties(["i2"], ["i4"]))["i2"]
+    ties = (await ties_between(database, ["i2"], ["i4"]))["i2"]
     assert ties == [Tie("i2", "i4", "genre", (("saga", "genre", "f4"), ("saga", "genre", "f2")), 2)]
 
 
@@ -171,12 +179,11 @@ async def test_a_fact_from_an_entity_to_itself_ties_nothing(database: Database) 
             {"head": "f5", "relation": "sequel_of", "tail": "f2"},
         ]
         await connection.execute(insert(Fact), rows)
-    ties = (await FactRepository(database).ties(["i2"], ["i5"]))["i2"]
+    ties = (await ties_between(database, ["i2"], ["i5"]))["i2"]
     assert [tie.facts for tie in ties] == [(("f5", "sequel_of", "f2"),)]
 
 
 async def test_only_the_500_newest_items_of_a_history_are_looked_at(database: Database) -> None:
-    facts = FactRepository(database)
     newer = [f"x{n}" for n in range(499)]
-    assert await facts.ties(["i3"], [*newer, "i5"]) != {}
-    assert await facts.ties(["i3"], [*newer, "x499", "i5"]) == {}
+    assert await ties_between(database, ["i3"], [*newer, "i5"]) != {}
+    assert await ties_between(database, ["i3"], [*newer, "x499", "i5"]) == {}

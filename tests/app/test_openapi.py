@@ -12,6 +12,7 @@ from pydantic import BaseModel
 
 from app.routers.api import create_api
 from app.routers.problems import KINDS
+from app.schemas.batches import BatchList
 from app.schemas.completions import CompletionList
 from app.schemas.problems import Problem
 from app.schemas.recommendations import RecommendationList
@@ -32,6 +33,7 @@ def test_the_calls_of_the_contract_are_there(document: dict[str, Any]) -> None:
     assert document["openapi"].startswith("3.1")
     assert {name for name, _ in operations(document)} >= {
         "GET /users/{user_id}/recommendations",
+        "POST /recommendations/batch",
         "GET /kg/complete",
         "GET /releases",
         "POST /releases/{release_id}/activate",
@@ -85,7 +87,7 @@ def test_every_error_is_a_problem_with_an_example_for_each_code(document: dict[s
     assert set(kinds) <= seen
 
 
-@pytest.mark.parametrize("model", [RecommendationList, CompletionList])
+@pytest.mark.parametrize("model", [RecommendationList, BatchList, CompletionList])
 def test_the_example_of_a_body_is_such_a_body(document: dict[str, Any], model: type[BaseModel]) -> None:
     (example,) = document["components"]["schemas"][model.__name__]["examples"]
     assert model.model_validate(example).model_dump(mode="json") == example
