@@ -2,6 +2,9 @@
 
 Users: two trainings with the same settings, on all users, and on all but some; those are then folded in from their
 training history with the item side fixed. Both are measured on their test items by the strict protocol.
+
+Items: a third training without some items and without every fact of their entities; they are then folded in from
+those facts, and ranked among each other for everybody who has one of them.
 """
 
 import json
@@ -16,10 +19,11 @@ import typer
 from numpy.typing import NDArray
 from rich.console import Console
 
-from benchmarks.held_out import draw_users, without_users
+from benchmarks.held_out import draw_items, draw_users, without_items, without_users
 from benchmarks.machine import describe_machine
 from models.catalogue import Catalogue
 from models.checkpoint import Checkpoint, load_checkpoint
+from models.fold_in.items import FactsOf, ItemFolding
 from models.fold_in.users import FoldInSettings, UserFolding
 from models.retrieval.ranking import RowLists
 from models.retrieval.scan import scan
@@ -87,7 +91,7 @@ def measure_users(
         _lists(dataset, users, Catalogue.of(checkpoint.model), taken)
         for checkpoint, taken in ((whole, known), (rest, vectors))
     )
-    popular = most_popular(without_users(dataset, users), "test", STRICT, TOP_N)
+    popular = most_popular(dataset, "test", STRICT, TOP_N)
     chosen = np.isin(popular.users, users)
     return {
         "users": len(users),
@@ -98,6 +102,58 @@ def measure_users(
         "f1_ratio": round(folded_in["f1"] / trained_in["f1"], 4),
         "fold_in_ms": _milliseconds(seconds),
     }
+
+
+def measure_items(dataset: IndexedDataset, items: Rows, whole: Checkpoint, rest: Checkpoint) -> dict[str, Any]:
+    """Rank held-out items among each other for everybody who has one, in any split, by several vectors of theirs.
+
+    `trained_in` saw interactions and facts of these items in training, `most_popular` counts those interactions;
+    `folded_in` knows their facts alone, and is ranked for the users of the model that never saw the items.
+    """
+    pairs = np.concatenate([*dataset.interactions.values()])
+    pairs = pairs[np.isin(pairs[:, 1], items)]
+    people, places = np.unique(pairs[:, 0], return_inverse=True)
+    liked = np.zeros((len(people), len(items)), dtype=bool)
+    liked[places.ravel(), np.searchsorted(items, pairs[:, 1])] = True
+    folding, vectors, seconds = ItemFolding(rest.model), [], []
+    for item in items:
+        started = process_time()
+        vectors.append(folding.item(facts_of(dataset, int(dataset.alignment[item]))))
+        seconds.append(process_time() - started)
+    counts = np.bincount(dataset.interactions["train"][:, 1], minlength=len(dataset.items))[items].astype(float)
+    users = torch.from_numpy(people)
+    scores = {
+        "trained_in": _scores(whole.model, users, whole.model.item_vectors(torch.from_numpy(items))),
+        "folded_in": _scores(rest.model, users, torch.stack(vectors)),
+        "most_popular": np.tile(counts, (len(people), 1)),
+        "random": np.random.default_rng(SEED).random(liked.shape),
+    }
+    measured = {name: _among(values, liked) for name, values in scores.items()}
+    return {"items": len(items), "users": len(people), **measured, "fold_in_ms": _milliseconds(seconds)}
+
+
+def facts_of(dataset: IndexedDataset, entity: int) -> FactsOf:
+    """Give the training facts of an entity."""
+    heads, relations, tails = dataset.triples["train"].T
+    as_head, as_tail = heads == entity, (tails == entity) & (heads != entity)
+    chosen = as_head | as_tail
+    return FactsOf(relations[chosen], np.where(as_head, tails, heads)[chosen], as_head[chosen])
+
+
+@torch.no_grad()
+def _scores(model: Any, users: torch.Tensor, vectors: torch.Tensor) -> NDArray[np.float64]:
+    scores: NDArray[np.float64] = -model.space.grid_distances(model.user_vectors(users), vectors).numpy()
+    return scores
+
+
+def _among(scores: NDArray[np.float64], liked: NDArray[np.bool_]) -> dict[str, float]:
+    """Give the mean share of (liked, other) pairs in the right order, ties half, and the mean recall at TOP_N."""
+    shares, recalls = [], []
+    for row, mine in zip(scores, liked, strict=True):
+        of_liked, of_others = row[mine, None], row[None, ~mine]
+        shares.append(float(((of_liked > of_others) + 0.5 * (of_liked == of_others)).mean()))
+        recalls.append(float(mine[np.argsort(-row, kind="stable")[:TOP_N]].sum() / mine.sum()))
+    return {"auc": round(float(np.mean(shares)), 4), "recall": round(float(np.mean(recalls)), 4)}
 
 
 def _lists(
@@ -140,8 +196,9 @@ def main(
     preset: Annotated[str, typer.Option(help="A preset, or a TOML file.")] = "sample",
     settings: Annotated[list[str] | None, typer.Option("--set", help="Change a setting: --set epochs=6.")] = None,
     n_users: Annotated[int, typer.Option("--users", min=1, help="Users to hold out.")] = 500,
+    n_items: Annotated[int, typer.Option("--items", min=0, help="Items to hold out; 0: none is measured.")] = 0,
 ) -> None:
-    """Hold users out of training, fold them in, and write how they fare as JSON."""
+    """Hold users, and items, out of training, fold them in, and write how they fare as JSON."""
     with told_plainly(), errors.status("reading") as status:
         if not target.parent.is_dir():
             raise ConfigError(f"--out {target}: {target.parent} is no directory")
@@ -164,8 +221,12 @@ def main(
             "machine": describe_machine(1, ("numpy", "torch")),
             "users": measure_users(dataset, users, whole, rest, fold_in),
         }
+        if n_items:
+            items = draw_items(dataset, n_items, SEED)
+            without = trained(config, without_items(dataset, items), runs / "items", status.update)
+            report["items"] = measure_items(dataset, items, whole, without)
     target.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
-    out.print_json(json.dumps(report["users"]))
+    out.print_json(json.dumps({part: report[part] for part in ("users", "items") if part in report}))
 
 
 if __name__ == "__main__":
