@@ -13,6 +13,7 @@ from rich.table import Table
 
 from models.checkpoint import load_checkpoint, read_manifest
 from models.registry import REGISTRY
+from models.retrieval.stored import Kind
 from training.cli_convert import convert
 from training.cli_report import report
 from training.cli_shared import (
@@ -140,12 +141,14 @@ def release_command(
     checkpoint: Annotated[Path, typer.Option(help="A checkpoint directory, as `train` leaves it.")],
     releases: Annotated[Path, typer.Option(help="The folder of releases.")] = Path("var/releases"),
     release_id: Annotated[str | None, typer.Option("--id", help="Default: data set, model and time.")] = None,
+    index: Annotated[Kind | None, typer.Option(help="How items are searched. Default: chosen by their number.")] = None,
     threads: ThreadsOption = None,
 ) -> None:
     """Make a release of a checkpoint: measured, indexed, and written in one step."""
     with told_plainly(), errors.status("starting") as status:
         set_threads(threads)
-        path = make_release(checkpoint, IndexedDataset.of(Dataset.load(data)), releases, release_id, status.update)
+        dataset = IndexedDataset.of(Dataset.load(data))
+        path = make_release(checkpoint, dataset, releases, release_id, status.update, index)
     for name, value in calibration_rows(read_manifest(path)["metrics"]):
         errors.print(f"{name}: {value}", markup=False, highlight=False, soft_wrap=True)
     say(f"release {path.name}")

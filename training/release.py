@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 from models.checkpoint import Checkpoint, load_checkpoint
 from models.release import RELEASE_ID, write_release
 from models.retrieval.calibration import Calibration
-from models.retrieval.cells import Progress
 from models.retrieval.ranking import RowLists
 from models.retrieval.roles import Roles
 from models.retrieval.search import Searcher
@@ -51,9 +50,8 @@ def make_release(
     release_id: str | None = None,
     say: Callable[[str], None] = lambda _: None,
     index_kind: Kind | None = None,
-    progress: Progress = lambda done, of: None,
 ) -> Path:
-    """Make and write a release; returns its directory. `say` is told each stage, `progress` of items sorted into cells.
+    """Make and write a release; returns its directory. `say` is told each stage.
 
     `index_kind` None is chosen by size (models/retrieval/stored.py).
 
@@ -71,7 +69,9 @@ def make_release(
     say("indexing items")
     items_hash = checkpoint.vocabularies["items"].content_hash
     model = checkpoint.model.to(torch.float64)
-    index = build_index(model, items_hash, index_kind, progress)
+    index = build_index(
+        model, items_hash, index_kind, lambda done, of: say(f"sorting items into cells: {done:,} of {of:,}")
+    )
     say("calibrating the probabilities of missing facts")
     calibration = calibrated(checkpoint, dataset, metrics)
     say("measuring candidate recall")

@@ -5,10 +5,12 @@ from typing import Any
 
 import numpy as np
 
-from models.geometry import GRID_ELEMENTS
 from models.preferences import Strategy
 from models.retrieval.items import ItemTable, Users
 from models.retrieval.nominations import Excluded, IndexShape, Nominations, nearest, pairs_of
+
+CHUNK_ELEMENTS = 1 << 24
+"""Distances of a chunk of users, 64 MiB: what items bring to a matrix product is made once for a chunk."""
 
 
 class ItemScan:
@@ -27,8 +29,8 @@ class ItemScan:
         return True
 
     def nominate(self, users: Users, m: int, least: int, excluded: Excluded) -> Nominations:
-        """Name the m nearest; at most GRID_ELEMENTS distances are held at a time."""
-        size = max(1, GRID_ELEMENTS // max(1, len(self.table) * self.table.numbers_a_pair(users.space)))
+        """Name the m nearest; at most CHUNK_ELEMENTS distances are held at a time."""
+        size = max(1, CHUNK_ELEMENTS // max(1, len(self.table)))
         pieces = []
         for start in range(0, len(users), size):
             part = slice(start, start + size)

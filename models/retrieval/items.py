@@ -29,6 +29,8 @@ from models.preferences import PreferenceSpace
 
 BLOCK = 8192
 """Items of a block for a single user: some MiB of temporaries, which stay in the cache of a core."""
+BLOCK_OF_MANY = 4 * BLOCK
+"""The same for several users, where an item brings P (P + 1) / 2 numbers and more to a product."""
 NEAR = 1e-4
 """Relative room for rounding when float32 tells which preference is induced: all that near are thought of."""
 
@@ -111,7 +113,7 @@ class ItemTable:
         Under hard induction, where float32 cannot tell which preference is induced, a bound from below instead.
         """
         size = max(1, GRID_ELEMENTS // max(1, len(users) * self.numbers_a_pair(users.space)))
-        size = min(size, BLOCK) if len(users) == 1 else size
+        size = min(size, BLOCK if len(users) == 1 else BLOCK_OF_MANY)
         found = torch.empty(len(users), len(self))
         for start in range(0, len(self), size):
             rows = slice(start, start + size)

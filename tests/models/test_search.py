@@ -12,7 +12,7 @@ from safetensors.torch import load_file, save_file
 
 from models.interface import Sizes
 from models.registry import build, config_from
-from models.retrieval import cells
+from models.retrieval import cells, exhaustive, items
 from models.retrieval.index import PreferenceIndex
 from models.retrieval.nominations import IndexShape, UnusableIndex
 from models.retrieval.search import Searcher
@@ -183,6 +183,18 @@ def test_many_users_get_what_each_would_get_alone(kind: Kind, strategy: str, nor
         alone = found.search(int(user), 10, seen)
         assert ranking.rows.tolist() == alone.rows.tolist()
         assert ranking.scores.tolist() == alone.scores.tolist()
+
+
+@pytest.mark.parametrize("norm", ["l1", "l2"])
+@pytest.mark.parametrize("strategy", ["soft", "hard"])
+def test_lists_do_not_depend_on_the_sizes_of_blocks(strategy: str, norm: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    found, users, excluded = searcher(make(strategy, norm), kind="scan"), np.arange(9), [np.arange(50)] * 9
+    expected = [ranking.rows.tolist() for ranking in found.search_many(users, 10, excluded)]
+    monkeypatch.setattr(items, "BLOCK", 7)
+    monkeypatch.setattr(items, "BLOCK_OF_MANY", 33)
+    monkeypatch.setattr(exhaustive, "CHUNK_ELEMENTS", 4 * N_ITEMS)
+    assert [ranking.rows.tolist() for ranking in found.search_many(users, 10, excluded)] == expected
+    assert found.search(0, 10, excluded[0]).rows.tolist() == expected[0]
 
 
 def test_many_users_need_as_many_lists_and_nobody_is_no_error() -> None:

@@ -176,6 +176,16 @@ def test_each_stage_is_told(trained: TrainingResult, world: IndexedDataset, tmp_
     assert told == STAGES
 
 
+def test_how_far_items_are_sorted_into_cells_is_told(
+    trained: TrainingResult, world: IndexedDataset, tmp_path: Path
+) -> None:
+    told: list[str] = []
+    made = make_release(trained.checkpoint, world, tmp_path, "first", told.append, "cells")
+    assert told == [*STAGES[:2], "sorting items into cells: 30 of 30", *STAGES[2:]]
+    index = manifest(made)["index"]
+    assert (index["kind"], index["recall"]) == ("cells", 1.0)
+
+
 def test_the_default_id_is_made_of_data_set_model_and_time(
     trained: TrainingResult, world: IndexedDataset, tmp_path: Path
 ) -> None:
