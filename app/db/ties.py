@@ -58,34 +58,33 @@ class _View:
         """Pairs of facts that meet in one entity."""
         owners, places = self.ends.of(near)
         meeting = self._meeting(past, np.unique(self.ends.keys[places]))
+        met = _is_among(self.ends.keys[places], meeting.keys)
+        owners, places = owners[met], places[met]
         groups: defaultdict[tuple[int, int], list[tuple[int, int, int]]] = defaultdict(list)
-        keys, fans = self.ends.keys[places].tolist(), self.ends.fans[places].tolist()
-        for owner, place, key, fan in zip(owners.tolist(), places.tolist(), keys, fans, strict=True):
-            if key in meeting:
-                groups[owner, self.graph.split(key)[0]].append((fan, key, place))
+        shared, fans = self.ends.keys[places], self.ends.fans[places].tolist()
+        relations = (shared // len(self.graph.entity_ids)).tolist()
+        rows = zip(owners.tolist(), relations, fans, shared.tolist(), places.tolist(), strict=True)
+        for owner, relation, fan, key, place in rows:
+            groups[owner, relation].append((fan, key, place))
         for (owner, _), found in groups.items():
             yield from self._most_specific(self._id(int(near[owner])), sorted(found), meeting)
 
-    def _meeting(self, past: Rows, keys: Rows) -> dict[int, list[tuple[str, int]]]:
-        """Facts of the history by the keys they share with `keys`: entity and place, newest first."""
+    def _meeting(self, past: Rows, keys: Rows) -> "_Meeting":
+        """Facts of the history by the keys they share with `keys`, newest first."""
         owners, places = self.ends.of(past)
         found = self.ends.keys[places]
         matched = np.flatnonzero(_is_among(found, keys))
         # One more than can be used, as one may be of the item's own entity.
         matched = _first_of_each(found, matched, _TIES_PER_RELATION + 1)
-        meeting: defaultdict[int, list[tuple[str, int]]] = defaultdict(list)
-        entities = past[owners[matched]].tolist()
-        for key, entity, place in zip(found[matched].tolist(), entities, places[matched].tolist(), strict=True):
-            meeting[key].append((self._id(entity), place))
-        return meeting
+        shared, starts = np.unique(found[matched], return_index=True)
+        return _Meeting(shared, starts, past[owners[matched]], places[matched])
 
-    def _most_specific(
-        self, entity: str, found: list[tuple[int, int, int]], meeting: Mapping[int, list[tuple[str, int]]]
-    ) -> Iterator[Tie]:
+    def _most_specific(self, entity: str, found: list[tuple[int, int, int]], meeting: "_Meeting") -> Iterator[Tie]:
         """Tie all items of one entity under one relation; `found` has fan, key and place of each of its facts."""
         used: dict[str, tuple[int, list[tuple[str, int]]]] = {}
         for fan, key, place in found:
-            for other, other_place in meeting[key]:
+            for other_row, other_place in meeting.facts(key):
+                other = self._id(other_row)
                 # Two editions of one work share all their facts: a fact is no tie with itself.
                 for old in self.history[other] if other != entity else ():
                     if len(used) < _TIES_PER_RELATION:
@@ -108,6 +107,23 @@ class _View:
 
     def _id(self, row: int) -> str:
         return self.graph.entity_ids[row]
+
+
+@dataclass(frozen=True, slots=True)
+class _Meeting:
+    """Facts of the history in the order of their keys: those of `keys[k]` begin at `starts[k]`."""
+
+    keys: Rows
+    starts: Rows
+    entities: Rows
+    places: Rows
+
+    def facts(self, key: int) -> list[tuple[int, int]]:
+        """Give entity row and place of each fact under one of the keys."""
+        at = int(np.searchsorted(self.keys, key))
+        end = self.starts[at + 1] if at + 1 < len(self.starts) else len(self.places)
+        span = slice(int(self.starts[at]), int(end))
+        return list(zip(self.entities[span].tolist(), self.places[span].tolist(), strict=True))
 
 
 def _is_among(values: Rows, ordered: Rows) -> NDArray[np.bool_]:
