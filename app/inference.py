@@ -7,6 +7,7 @@ order of two items independent of how many were scored together.
 import logging
 import math
 from collections.abc import Collection, Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ import torch
 from numpy.typing import NDArray
 
 from app.errors import NotInRelease, ReleaseRefused, UnknownRelease
+from app.inference_people import People
 from app.ports import (
     Attribution,
     CompletionQuery,
@@ -89,6 +91,11 @@ class InferenceRelease:
     def completer(self) -> "InferenceRelease":
         """Missing facts."""
         return self
+
+    @cached_property
+    def people(self) -> People:
+        """People rather than users: folded in, steered, told why not."""
+        return People(self._release)
 
     def knows_user(self, user_id: str) -> bool:
         """Whether the user has a vector here."""

@@ -1,0 +1,211 @@
+"""People as the ports see them, on one release: folded in, steered, and told why not. With app/inference.py it is what
+reaches models/ from the service.
+
+A user of the release without steering is ranked by the release's own search: the same list as without any of this.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from functools import cached_property
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from app.errors import NotInRelease
+from app.ports import Attribution, Fact, PreferenceWeight, ScoredItem
+from app.ports_people import Change, Person, PreferenceOfPerson, WhyNot
+from models.catalogue import Catalogue, check_multipliers
+from models.explanation import why_not as reasons
+from models.explanation.profile import preference_profile
+from models.fold_in.items import FactsOf, ItemFolding, NoFacts
+from models.fold_in.users import FoldInSettings, UserFolding
+from models.release import Release
+from models.retrieval.diversity import diversify, pool_size
+from models.retrieval.scan import scan
+from models.retrieval.search import Ranking
+from models.retrieval.similar import similar_items
+
+
+class People:
+    """Answers for people on one release. What they share is made at the first call; nothing changes after it."""
+
+    def __init__(self, release: Release) -> None:
+        self._release = release
+        self._model = release.checkpoint.model
+        self._n_preferences = int(self._model.n_preferences)
+        names = release.checkpoint.vocabularies
+        self._users, self._items = names["users"], names["items"]
+        self._entities, self._relations = names["entities"], names["relations"]
+
+    @cached_property
+    def _catalogue(self) -> Catalogue:
+        return Catalogue.of(self._model)
+
+    @cached_property
+    def _folding(self) -> UserFolding:
+        training = self._release.checkpoint.manifest.get("training", {})
+        sharpness = training.get("recommendation", {}).get("sharpness", FoldInSettings.sharpness)
+        return UserFolding(self._catalogue, FoldInSettings(sharpness=float(sharpness)))
+
+    @cached_property
+    def _item_folding(self) -> ItemFolding | None:
+        try:
+            return ItemFolding(self._model)
+        except TypeError:
+            return None
+
+    def is_folded_in(self, person: Person) -> bool:
+        """Whether the history alone makes this person."""
+        if person.user_id is not None and person.user_id in self._users:
+            return False
+        if not len(self._rows(person.history)):
+            raise NotInRelease("user", person.user_id or "")
+        return True
+
+    def recommend(
+        self, person: Person, n: int, exclude: Collection[str] = (), diversity: float = 0.0
+    ) -> list[ScoredItem]:
+        """Give the best n items, diversified where that is asked for."""
+        excluded = self._rows(exclude)
+        if diversity == 0.0:
+            return self._scored(self._ranked(person, n, excluded))
+        pool = self._ranked(person, pool_size(n), excluded)
+        vectors = self._catalogue.items[torch.from_numpy(pool.rows)].numpy()
+        chosen = diversify(vectors, pool.scores, n, diversity)
+        return self._scored(Ranking(pool.rows[chosen], pool.scores[chosen]))
+
+    def attribute(self, person: Person, item_ids: Sequence[str]) -> list[Attribution]:
+        """Attribute each item's score to preferences, with the weights as steered."""
+        rows = torch.tensor([self._item(item_id) for item_id in item_ids], dtype=torch.int64)
+        if not len(rows):
+            return []
+        vector, multipliers = self._vector(person), self._multipliers(person)
+        weights = self._catalogue.part(rows).weights(vector, multipliers).numpy()
+        scores = self._catalogue.literal_scores(vector, rows, multipliers).tolist()
+        mode, pairs = self._model.config.strategy, zip(item_ids, rows, scores, weights, strict=True)
+        return [
+            Attribution(item_id, mode, score, self._weights(used), self._without_top(vector, row, used, multipliers))
+            for item_id, row, score, used in pairs
+        ]
+
+    def why_not(self, person: Person, item_id: str, n: int, exclude: Collection[str] = ()) -> WhyNot:
+        """Tell why an item is not among the first n, and what would change it."""
+        multipliers = self._multipliers(person)
+        whole = torch.ones(self._n_preferences, dtype=torch.float64) if multipliers is None else multipliers
+        asked = reasons.Person(self._vector(person), whole, self._rows(person.history), self._rows(exclude))
+        found = reasons.why_not(self._catalogue, self._folding, asked, self._item(item_id), n)
+        best = self._relations.id(found.best_preference)
+        return WhyNot(item_id, found.rank, found.score, found.gap, best, found.best_score, self._change(found.change))
+
+    def preferences(self, person: Person, behind: int = 5) -> list[PreferenceOfPerson]:
+        """Give the preferences over the history, largest share first."""
+        rows = self._rows(person.history)
+        profile = preference_profile(self._catalogue, self._vector(person), rows, self._multipliers(person), behind)
+        return [
+            PreferenceOfPerson(
+                self._relations.id(p.preference), p.weight, p.share, [self._items.id(row) for row in p.behind]
+            )
+            for p in profile
+        ]
+
+    def similar(
+        self, item_id: str, n: int, exclude: Collection[str] = (), relation_id: str | None = None
+    ) -> list[ScoredItem]:
+        """Give the items nearest to one."""
+        preference = None if relation_id is None else self._relations.get(relation_id)
+        if relation_id is not None and preference is None:
+            raise NotInRelease("relation", relation_id)
+        return self._scored(similar_items(self._catalogue, self._item(item_id), n, self._rows(exclude), preference))
+
+    def score_new_items(self, person: Person, entities: Mapping[str, str], facts: Collection[Fact]) -> list[ScoredItem]:
+        """Score items that came after training, from the facts of their entities."""
+        vectors = {item_id: self._new_item(entity_id, facts) for item_id, entity_id in entities.items()}
+        known = {item_id: vector for item_id, vector in vectors.items() if vector is not None}
+        if not known:
+            return []
+        catalogue = Catalogue.over(self._catalogue.space, torch.stack(list(known.values())))
+        ranking = scan(
+            catalogue, self._vector(person), len(known), np.empty(0, dtype=np.int64), self._multipliers(person)
+        )
+        names = list(known)
+        return [
+            ScoredItem(names[row], s) for row, s in zip(ranking.rows.tolist(), ranking.scores.tolist(), strict=True)
+        ]
+
+    def _new_item(self, entity_id: str, facts: Collection[Fact]) -> Tensor | None:
+        if self._item_folding is None:
+            return None
+        rows = [row for fact in facts if (row := self._fact_row(entity_id, fact)) is not None]
+        relations, others, as_head = (np.array([row[k] for row in rows]) for k in range(3))
+        try:
+            return self._item_folding.item(
+                FactsOf(relations.astype(np.int64), others.astype(np.int64), as_head.astype(np.bool_))
+            )
+        except NoFacts:
+            return None
+
+    def _fact_row(self, entity_id: str, fact: Fact) -> tuple[int, int, bool] | None:
+        head, relation_id, tail = fact
+        if entity_id not in (head, tail) or head == tail:
+            return None
+        relation, other = self._relations.get(relation_id), self._entities.get(tail if head == entity_id else head)
+        return None if relation is None or other is None else (relation, other, head == entity_id)
+
+    def _ranked(self, person: Person, n: int, excluded: NDArray[np.int64]) -> Ranking:
+        multipliers = self._multipliers(person)
+        row = None if person.user_id is None else self._users.get(person.user_id)
+        if row is not None and multipliers is None:
+            return self._release.searcher.search(row, n, excluded)
+        return scan(self._catalogue, self._vector(person), n, excluded, multipliers)
+
+    @torch.no_grad()
+    def _vector(self, person: Person) -> Tensor:
+        if self.is_folded_in(person):
+            return self._folding.fold(self._rows(person.history))
+        vector: Tensor = self._model.user_vectors(torch.tensor([self._users.row(person.user_id or "")]))[0]
+        return vector.to(torch.float64)
+
+    def _multipliers(self, person: Person) -> Tensor | None:
+        """Give (P,) multipliers; None where none differs from 1."""
+        multipliers = torch.ones(self._n_preferences, dtype=torch.float64)
+        for relation_id, multiplier in person.multipliers.items():
+            row = self._relations.get(relation_id)
+            if row is not None and row < len(multipliers):
+                multipliers[row] = multiplier
+        check_multipliers(multipliers, self._n_preferences)
+        return None if bool((multipliers == 1.0).all()) else multipliers
+
+    def _without_top(
+        self, vector: Tensor, row: Tensor, weights: NDArray[np.float64], multipliers: Tensor | None
+    ) -> float:
+        """Score without the heaviest preference; a single one has nothing to fall back on."""
+        masked = torch.ones(len(weights), dtype=torch.float64) if multipliers is None else multipliers.clone()
+        if len(weights) > 1:
+            masked[int(np.abs(weights).argmax())] = 0.0
+        return float(self._catalogue.literal_scores(vector, row.reshape(1), masked))
+
+    def _weights(self, weights: NDArray[np.float64]) -> list[PreferenceWeight]:
+        sizes = np.abs(weights)
+        shares, order = sizes / (sizes.sum() or 1.0), np.argsort(-sizes, kind="stable").tolist()
+        return [PreferenceWeight(self._relations.id(k), float(weights[k]), float(shares[k])) for k in order]
+
+    def _change(self, change: reasons.Steering | reasons.Adding | None) -> Change | None:
+        if isinstance(change, reasons.Steering):
+            return Change("steer", self._relations.id(change.preference), change.multiplier)
+        return None if change is None else Change("add", items=[self._items.id(row) for row in change.items])
+
+    def _rows(self, item_ids: Collection[str]) -> NDArray[np.int64]:
+        """Give the sorted rows of the items that the release knows."""
+        known = [row for item_id in item_ids if (row := self._items.get(item_id)) is not None]
+        return np.unique(np.array(known, dtype=np.int64))
+
+    def _item(self, item_id: str) -> int:
+        row = self._items.get(item_id)
+        if row is None:
+            raise NotInRelease("item", item_id)
+        return row
+
+    def _scored(self, ranking: Ranking) -> list[ScoredItem]:
+        pairs = zip(ranking.rows.tolist(), ranking.scores.tolist(), strict=True)
+        return [ScoredItem(self._items.id(row), score) for row, score in pairs]

@@ -1,0 +1,116 @@
+"""What the services need for people rather than users: folded in from a history, steered, told why not.
+
+As in app/ports.py, nothing here knows torch, SQL, Redis or HTTP; ids are opaque strings, and higher scores are better.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal, Protocol
+
+from app.ports import Attribution, Fact, ScoredItem
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Who is asked for: a user of the release, or one who is folded in from what they like.
+
+    `history` are item ids, of which those count that the release knows. Where `user_id` is None, or has no vector, the
+    history alone makes the person. `multipliers` steer: relation id to 0..2, of which 1 changes nothing and 0 masks the
+    preference; relations that the release does not know have no effect.
+    """
+
+    user_id: str | None
+    history: Sequence[str] = ()
+    multipliers: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class PreferenceOfPerson:
+    """A preference over a person's history: mean weight, share, and the items with the most weight, heaviest first."""
+
+    relation_id: str
+    weight: float
+    share: float
+    history: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What would bring an item into the list: steer `relation_id` to `multiplier`, or add `items` to the history.
+
+    It was applied, and the item stood in the list. One whose items are added is folded in: `Person(None, history)`.
+    """
+
+    kind: Literal["steer", "add"]
+    relation_id: str | None = None
+    multiplier: float | None = None
+    items: Sequence[str] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class WhyNot:
+    """Where an item stands for a person.
+
+    `gap` is the score at place N minus the item's own, at most 0 where it is in the list. `best_relation` is the
+    preference along which the item lies nearest, with the score it would have by that alone. `change` is None where
+    none was found, or none is needed.
+    """
+
+    item_id: str
+    rank: int
+    score: float
+    gap: float
+    best_relation: str
+    best_score: float
+    change: Change | None
+
+
+class PersonScorer(Protocol):
+    """Answers for people rather than rows: new, anonymous and steered ones too. CPU-bound: call it off the event loop.
+
+    Every call that takes a person raises NotInRelease (of the user) where neither the user nor any item of the history
+    has a vector. Excluded ids that the release does not know are ignored everywhere.
+    """
+
+    def is_folded_in(self, person: Person) -> bool:
+        """Whether the history, and no trained vector, makes this person; NotInRelease where neither can."""
+        ...
+
+    def recommend(
+        self, person: Person, n: int, exclude: Collection[str] = (), diversity: float = 0.0
+    ) -> list[ScoredItem]:
+        """Give the best n items, best first; for a user without steering and diversity exactly `Recommender`'s list.
+
+        With `diversity` above 0 (to 1), n of the best max(50, 5 n) items by maximal marginal relevance, in that order.
+        """
+        ...
+
+    def attribute(self, person: Person, item_ids: Sequence[str]) -> list[Attribution]:
+        """As `Explainer.attribute`, with the weights as steered; NotInRelease where an item has no vector."""
+        ...
+
+    def why_not(self, person: Person, item_id: str, n: int, exclude: Collection[str] = ()) -> WhyNot:
+        """Tell why an item is not among the first n and what would change it; takes tenths of a second."""
+        ...
+
+    def preferences(self, person: Person, behind: int = 5) -> list[PreferenceOfPerson]:
+        """Give the preferences by share, largest first, with at most `behind` items of the history for each."""
+        ...
+
+    def similar(
+        self, item_id: str, n: int, exclude: Collection[str] = (), relation_id: str | None = None
+    ) -> list[ScoredItem]:
+        """Give the items nearest to one, in the whole space or on the hyperplane of a relation; scores are -distance.
+
+        Raises:
+            NotInRelease: the item or the relation has no vector.
+        """
+        ...
+
+    def score_new_items(self, person: Person, entities: Mapping[str, str], facts: Collection[Fact]) -> list[ScoredItem]:
+        """Score items that came after training, from the facts of their entities; comparable with `recommend`.
+
+        `entities` maps item id to entity id. Items without a fact that the release knows relation and other entity of
+        are left out, as all are where the model does not learn from facts. Best first, ties in the order given.
+        """
+        ...
