@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import uvloop
 
 from benchmarks.load import Connection, RequestFailed, at_rate, get, post, saturate
 from benchmarks.ready_bytes import KINDS
@@ -23,7 +24,7 @@ def test_each_kind_sends_exactly_the_ready_bytes_and_a_load_counts_them(kind: st
     with serving(arguments, "/ready/u/bytes", {}, None, tmp_path / "log") as server:
         assert call(server.port, "/ready/a%20b/bytes?limit=3") == (200, BODY)
         before = server.cpu_seconds()
-        load = asyncio.run(saturate(server.port, cycle([get("/ready/u/bytes")]), 4, 0.3))
+        load = uvloop.run(saturate(server.port, cycle([get("/ready/u/bytes")]), 4, 0.3))
         assert len(load.latencies) >= 4
         assert server.cpu_seconds() >= before
         assert 0 < load.percentile(50) <= load.percentile(99)
@@ -40,7 +41,7 @@ def test_our_own_stack_refuses_what_our_route_refuses(tmp_path: Path) -> None:
     with serving(arguments, "/ready/u/bytes", {}, None, tmp_path / "log") as server:
         assert call(server.port, "/ready/u/bytes?limit=101")[0] == 422
         with pytest.raises(RequestFailed, match="invalid_parameter"):
-            asyncio.run(saturate(server.port, iter([get("/ready/u/bytes?limit=0")]), 1, 1))
+            uvloop.run(saturate(server.port, iter([get("/ready/u/bytes?limit=0")]), 1, 1))
 
 
 def test_a_server_that_ends_is_told_with_the_end_of_its_log(tmp_path: Path) -> None:
@@ -77,7 +78,7 @@ def test_an_answer_that_comes_in_pieces_is_read_whole_and_the_next_one_is_its_ow
         server.cancel()
         return bodies
 
-    assert asyncio.run(run()) == [b"abcdef"] * 3
+    assert uvloop.run(run()) == [b"abcdef"] * 3
 
 
 def test_latency_counts_from_when_a_request_was_due_not_from_when_a_connection_came_free() -> None:
@@ -89,7 +90,7 @@ def test_latency_counts_from_when_a_request_was_due_not_from_when_a_connection_c
         server.cancel()
         return load.latencies
 
-    latencies = asyncio.run(run())
+    latencies = uvloop.run(run())
     assert latencies[-1] > 5 * latencies[0]
 
 
