@@ -228,31 +228,30 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
 
 
 def main(arguments: Sequence[str] | None = None) -> Path:
-    """Measure, write the figures and their plot; returns the path of the figures."""
+    """Measure, write the figures and their plot after each size; returns the path of the figures."""
     values = parse(arguments)
     torch.set_num_threads(1)
     faiss.omp_set_num_threads(1)
     shape = Shape.of(load_checkpoint(values.checkpoint).model, values.embedding_size)
-    rows = list[Row]()
-    for n, variant in product(values.sizes, values.variants):
-        strategy, norm = variant.split("-")
-        rows += measure_model(model_of(shape, n, strategy, norm, values.seed), values, say)
-    result = {
+    command = shlex.join(["python", "-m", "benchmarks.retrieval", *(arguments or sys.argv[1:])])
+    result: dict[str, Any] = {
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "machine": describe_machine(1, ["torch", "numpy", "faiss-cpu"]),
-        "command": shlex.join(["python", "-m", "benchmarks.retrieval", *(arguments or sys.argv[1:])]).replace(
-            str(values.checkpoint), "CHECKPOINT_DIR"
-        ),
+        "command": command.replace(str(values.checkpoint), "CHECKPOINT_DIR").replace(str(values.out), "OUT"),
         "shape": shape.described(),
         "top_n": TOP_N,
         "recall_target": RECALL_TARGET,
         "users": values.users,
-        "rows": [asdict(row) for row in rows],
+        "rows": [],
     }
-    values.out.mkdir(parents=True, exist_ok=True)
     path: Path = values.out / "retrieval.json"
-    path.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
-    plot(result, values.out)
+    values.out.mkdir(parents=True, exist_ok=True)
+    for n, variant in product(values.sizes, values.variants):
+        strategy, norm = variant.split("-")
+        rows = measure_model(model_of(shape, n, strategy, norm, values.seed), values, say)
+        result["rows"] += [asdict(row) for row in rows]
+        path.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
+        plot(result, values.out)
     return path
 
 
