@@ -5,6 +5,7 @@ import json
 import signal
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated
 
@@ -14,8 +15,11 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from app import demo as demonstration
+from app.cli_keys import keys
 from app.dataset import SPLITS, DatasetReader, InvalidDataset
 from app.db.bulk import DatasetImport, ImportCounts
+from app.db.keys import KeyRepository
+from app.db.opened import opened
 from app.db.releases import ReleaseRepository
 from app.db.schema import SchemaCheck
 from app.db.schema import migrate as run_migrations
@@ -23,13 +27,19 @@ from app.db.session import Database
 from app.errors import ServiceError, StorageUnavailable
 from app.metrics import shared_figures
 from app.ports import ReleaseInfo, ReleaseStore
+from app.services.access import is_loopback
 from app.settings import Settings, SettingsError, load_settings
 
 cli = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False, help=__doc__)
+cli.add_typer(keys, name="keys")
 _out = Console()
 _err = Console(stderr=True)
 
 MISTAKE = 2
+_OPEN_TO_ALL = (
+    "KTUP_HOST: no key has been made yet, and until then the server listens to this machine only: make one with "
+    "`python -m app keys create NAME`, or set KTUP_ACCESS=open where the network lets in nobody else"
+)
 
 
 @cli.command()
@@ -80,6 +90,7 @@ def serve() -> None:
     import uvicorn
 
     settings = load_settings()
+    asyncio.run(_check_openness(settings))
     # uvicorn finishes what is in flight, then raises the signal again: an orderly end is exit code 0.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     with shared_figures(settings.workers):
@@ -168,6 +179,16 @@ async def _open(settings: Settings) -> Database:
         await database.close()
         raise StorageUnavailable(f"The database cannot be used: {problem}. Run `python -m app migrate` first.")
     return database
+
+
+async def _check_openness(settings: Settings) -> None:
+    """Refuse to listen to other machines while nobody needs a key; a database that is away is told later."""
+    if settings.access != "auto" or is_loopback(settings.host):
+        return
+    with suppress(StorageUnavailable):
+        async with opened(settings) as database:
+            if not await KeyRepository(database).exist():
+                raise SettingsError([_OPEN_TO_ALL])
 
 
 async def _import(settings: Settings, reader: DatasetReader) -> ImportCounts:

@@ -9,6 +9,7 @@ from app.catalogue import CatalogueItems, People
 from app.db.stores import Stores
 from app.feedback import Events
 from app.knowledge import Knowledge
+from app.services.access import AccessService
 from app.services.batches import BatchService
 from app.services.completions import CompletionService
 from app.services.entity_search import EntitySearch
@@ -30,6 +31,8 @@ class Services:
     stores: Stores
     erasure: ErasureService
     entities: EntitySearch
+    access: AccessService
+    max_body_bytes: int
 
 
 def _services(request: Request) -> Services:

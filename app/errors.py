@@ -9,6 +9,7 @@ ServiceError(message)
     NoActiveRelease(reason)   ReleaseRefused(release_id, reason)
     StorageUnavailable        the database is away, too slow, or not migrated
     Overloaded                more requests wait for scoring than the queue may hold
+    MissingKey  InvalidKey  NotAllowed(scope)  RateLimited(seconds)  BodyTooLarge(most)  UnknownTenant(name)
     NotReady(missing)         the service cannot answer yet; what is missing, by name
 """
 
@@ -117,6 +118,52 @@ class Overloaded(ServiceError):
 
     def __init__(self) -> None:
         super().__init__("Too many requests wait to be scored.")
+
+
+class MissingKey(ServiceError):
+    """Keys are in use, and the request has none."""
+
+    def __init__(self, reason: str = "Send a key, as `Authorization: Bearer ktup_…` or as `X-API-Key`.") -> None:
+        super().__init__(reason)
+
+
+class InvalidKey(MissingKey):
+    """The request has a key that is not, or no longer, valid."""
+
+    def __init__(self) -> None:
+        super().__init__("This key is not valid: it was never made, or was revoked.")
+
+
+class NotAllowed(ServiceError):
+    """The key may not do this."""
+
+    def __init__(self, scope: str) -> None:
+        super().__init__(f"This call needs a key with the scope {scope!r}.")
+        self.scope = scope
+
+
+class RateLimited(ServiceError):
+    """The key called too often; `seconds` later it may again."""
+
+    def __init__(self, seconds: int) -> None:
+        super().__init__(f"This key called too often; it may again in {seconds} seconds.")
+        self.seconds = seconds
+
+
+class BodyTooLarge(ServiceError):
+    """The body of the request has more bytes than `most`."""
+
+    def __init__(self, most: int) -> None:
+        super().__init__(f"A body may have {most} bytes at most: send it in parts.")
+        self.most = most
+
+
+class UnknownTenant(ServiceError):
+    """No tenant has this name."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"No tenant has the name {name!r}.")
+        self.name = name
 
 
 class NotReady(ServiceError):

@@ -12,6 +12,7 @@ from app.cache import LayeredCache, ProcessCache, RedisCache
 from app.db.facts import FactRepository
 from app.db.histories import HistoryRepository
 from app.db.items import ItemRepository
+from app.db.keys import KeyRepository
 from app.db.labels import entity_repository, relation_repository
 from app.db.releases import ReleaseRepository
 from app.db.schema import SchemaCheck
@@ -23,9 +24,11 @@ from app.errors import StorageUnavailable
 from app.logs import configure_logging
 from app.metrics import Metrics, ReleaseFigures
 from app.ports import Cache, LoadedRelease, ReleaseInfo, ReleaseStore
+from app.rate_limits import SlidingLimits
 from app.remembered import Remembered, RememberedItems, RememberedLabels
 from app.routers.api import create_api
 from app.schemas.recommendations import render
+from app.services.access import AccessService
 from app.services.answers import Answers
 from app.services.batches import BatchService
 from app.services.completions import CompletionService
@@ -95,6 +98,13 @@ def open_cache(settings: Settings) -> Cache:
     return LayeredCache(ProcessCache(settings.cache_max_bytes), shared, settings.cache_near_seconds)
 
 
+def open_access(settings: Settings, keys: KeyRepository) -> AccessService:
+    """Count calls where answers are cached: in Redis if it is configured; it need not be up."""
+    url = settings.redis_url.get_secret_value() if settings.redis_url is not None else None
+    limits = SlidingLimits(url, settings.cache_timeout_ms / 1000, settings.cache_retry_seconds)
+    return AccessService(keys, limits, settings.access, settings.rate_limit)
+
+
 class LazyReleaseStore:
     """The releases on disk, read by code that is imported at its first use.
 
@@ -160,6 +170,8 @@ def join(
         releases=releases,
         health=HealthService(SchemaCheck(database), releases, cache),
         stores=stores,
+        access=open_access(settings, stores.keys),
+        max_body_bytes=settings.max_body_bytes,
         entities=EntitySearch(stores.knowledge),
         erasure=ErasureService(stores.people, stores.erasures, cache, settings.release_poll_seconds),
     )

@@ -5,6 +5,7 @@ SettingsError(problems)    each problem is one line: `KTUP_PORT: …`
 
 import difflib
 import os
+import re
 from pathlib import Path
 from typing import Literal
 
@@ -12,6 +13,9 @@ from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 PREFIX = "KTUP_"
+RATE_LIMIT = re.compile(r"^[1-9][0-9]{0,8}/(second|minute|hour|day)$")
+"""How a limit of calls is written."""
+
 _DRIVERS = {
     "sqlite": "sqlite+aiosqlite",
     "sqlite+aiosqlite": "sqlite+aiosqlite",
@@ -48,6 +52,19 @@ class Settings(BaseSettings):
     cache_max_bytes: int = Field(64 * 2**20, ge=2**16, description="Memory for the in-process cache.")
     cache_near_seconds: int = Field(
         30, ge=1, le=3_600, description="How long a process keeps an answer that is in Redis too."
+    )
+    access: Literal["auto", "open", "keys"] = Field(
+        "auto",
+        description="Who may call. `auto`: whoever has a key, and before the first key was made, only this machine "
+        "itself. `keys`: only who has a key. `open`: everyone who reaches the port.",
+    )
+    rate_limit: str = Field(
+        "100/second",
+        pattern=RATE_LIMIT.pattern,
+        description="Calls that each key may make; a key may have a limit of its own.",
+    )
+    max_body_bytes: int = Field(
+        4 * 2**20, ge=1_024, le=2**30, description="Largest body of a request; a larger one gets 413."
     )
     releases_dir: Path = Field(Path("var/releases"), description="The folder that holds one directory a release.")
     release_poll_seconds: float = Field(

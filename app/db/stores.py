@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from app.db.catalogue import CatalogueRepository, ErasureCounts, PeopleRepository
 from app.db.events import EventRepository
+from app.db.keys import KeyRepository
 from app.db.knowledge import KnowledgeRepository
 from app.db.session import Database
 
@@ -17,6 +18,7 @@ class Stores:
     people: PeopleRepository
     erasures: ErasureCounts
     knowledge: KnowledgeRepository
+    keys: KeyRepository
 
 
 def open_stores(database: Database) -> Stores:
@@ -27,4 +29,5 @@ def open_stores(database: Database) -> Stores:
         people=PeopleRepository(database),
         erasures=ErasureCounts(database),
         knowledge=KnowledgeRepository(database),
+        keys=KeyRepository(database),
     )

@@ -8,6 +8,8 @@ from starlette.types import Lifespan
 
 from app.metrics import Metrics
 from app.routers import health, knowledge_graph, metrics, problems, recommendations, releases, stored
+from app.routers.access import Access, BodyLimit
+from app.routers.access_document import document_access
 from app.routers.instrumentation import CountedRequests, RouteNames
 from app.routers.middleware import API_VERSION, RequestContext
 from app.routers.paths import PathSegments
@@ -42,6 +44,8 @@ def create_api(lifespan: Lifespan[FastAPI] | None = None, figures: Metrics | Non
     problems.install(api)
     # The last one added is the outermost.
     api.add_middleware(RouteNames)
+    api.add_middleware(BodyLimit)
+    api.add_middleware(Access)
     api.add_middleware(PathSegments)
     api.add_middleware(RequestContext)
     api.add_middleware(CountedRequests, metrics=figures)
@@ -65,5 +69,6 @@ def openapi_document(api: FastAPI) -> dict[str, Any]:
         schemas["CompletionList"]["examples"] = [completion_schemas.EXAMPLE]
         for unused in ("HTTPValidationError", "ValidationError"):
             schemas.pop(unused, None)
+        document_access(document)
         api.openapi_schema = document
     return api.openapi_schema

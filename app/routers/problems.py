@@ -1,7 +1,7 @@
 """Errors as HTTP: the only place that knows both their classes and their status codes (RFC 9457)."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from http import HTTPStatus
 from typing import Any
 
@@ -41,6 +41,11 @@ KINDS: Mapping[type[ServiceError], Kind] = {
     errors.NoActiveRelease: Kind(503, "no_active_release", "No active release", retry_after=5),
     errors.StorageUnavailable: Kind(503, "storage_unavailable", "Storage unavailable", retry_after=2),
     errors.Overloaded: Kind(503, "overloaded", "Overloaded", retry_after=1),
+    errors.InvalidKey: Kind(401, "invalid_key", "Invalid key"),
+    errors.MissingKey: Kind(401, "missing_key", "Key missing"),
+    errors.NotAllowed: Kind(403, "not_allowed", "Not allowed"),
+    errors.RateLimited: Kind(429, "rate_limited", "Too many requests", retry_after=1),
+    errors.BodyTooLarge: Kind(413, "body_too_large", "Body too large"),
     errors.NotReady: Kind(503, "not_ready", "Not ready", retry_after=2),
 }
 INVALID_PARAMETER = Kind(422, "invalid_parameter", "Invalid parameter")
@@ -118,12 +123,19 @@ def _example(kind: Kind) -> dict[str, object]:
 
 async def _service_error(_request: Request, error: Exception) -> Response:
     assert isinstance(error, ServiceError)
+    return error_response(error)
+
+
+def error_response(error: ServiceError, headers: Mapping[str, str] | None = None) -> Response:
+    """Tell an error of the service as a problem."""
     kind = _kind(error)
     fields = None
     if isinstance(error, errors.InvalidQuery):
         fields = [FieldProblem(field=field, message=error.message) for field in error.fields]
     missing = error.missing if isinstance(error, errors.NotReady) else None
-    return problem_response(kind, _shown(error.message), fields=fields, missing=missing)
+    if isinstance(error, errors.RateLimited):
+        kind = replace(kind, retry_after=error.seconds)
+    return problem_response(kind, _shown(error.message), fields=fields, missing=missing, headers=headers)
 
 
 def _kind(error: ServiceError) -> Kind:

@@ -17,6 +17,7 @@ from anyio import to_thread
 from app.errors import NoActiveRelease, ReleaseRefused, ServiceError, StorageUnavailable, UnknownRelease
 from app.ports import LoadedRelease, ReleaseInfo, ReleaseStore
 from app.stored import ReleaseRows
+from app.tenancy import DEFAULT_TENANT, current_tenant
 
 _log = logging.getLogger(__name__)
 
@@ -64,6 +65,8 @@ class ReleaseManager:
         release = self._current
         if release is None:
             raise NoActiveRelease(f"No release answers yet: {self._missing}.")
+        if not _is_owner():
+            raise NoActiveRelease("No release answers here: none was trained with the data of this tenant.")
         return release
 
     def served(self) -> list[str]:
@@ -94,7 +97,7 @@ class ReleaseManager:
             ReleaseRefused: its check failed; the one that was active goes on serving.
             StorageUnavailable: the choice cannot be written; nothing has changed.
         """
-        if not _RELEASE_ID.fullmatch(release_id):
+        if not _RELEASE_ID.fullmatch(release_id) or not _is_owner():
             raise UnknownRelease(release_id)
         async with self._changing:
             loaded = await self._load(release_id)
@@ -104,6 +107,8 @@ class ReleaseManager:
 
     async def list(self) -> list[ListedRelease]:
         """List the releases on disk, newest first."""
+        if not _is_owner():
+            return []
         rows = {row.release_id: row for row in await self._rows.list()}
         infos: Sequence[ReleaseInfo] = await to_thread.run_sync(self._store.list)
         listed = []
@@ -164,6 +169,11 @@ class ReleaseManager:
         if self._refused is None or self._refused[0] != release_id:
             return False
         return asyncio.get_running_loop().time() < self._refused[1]
+
+
+def _is_owner() -> bool:
+    """Whether releases may be shown to this tenant: they hold the ids and vectors of the default tenant's people."""
+    return current_tenant() == DEFAULT_TENANT
 
 
 def _short(error: ServiceError) -> str:
