@@ -15,6 +15,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from app import demo as demonstration
+from app.cli_events import import_events
 from app.cli_keys import keys
 from app.dataset import SPLITS, DatasetReader, InvalidDataset
 from app.db.bulk import DatasetImport, ImportCounts
@@ -32,6 +33,7 @@ from app.settings import Settings, SettingsError, load_settings
 
 cli = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False, help=__doc__)
 cli.add_typer(keys, name="keys")
+cli.command(name="import-events")(import_events)
 _out = Console()
 _err = Console(stderr=True)
 
