@@ -149,7 +149,8 @@ def _scores(model: Any, users: torch.Tensor, vectors: torch.Tensor) -> NDArray[n
 def _among(scores: NDArray[np.float64], liked: NDArray[np.bool_]) -> dict[str, float]:
     """Give the mean share of (liked, other) pairs in the right order, ties half, and the mean recall at TOP_N."""
     shares, recalls = [], []
-    for row, mine in zip(scores, liked, strict=True):
+    able = ~liked.all(axis=1)  # who has all of them has no pair to be in order
+    for row, mine in zip(scores[able], liked[able], strict=True):
         of_liked, of_others = row[mine, None], row[None, ~mine]
         shares.append(float(((of_liked > of_others) + 0.5 * (of_liked == of_others)).mean()))
         recalls.append(float(mine[np.argsort(-row, kind="stable")[:TOP_N]].sum() / mine.sum()))
