@@ -23,7 +23,7 @@ SLACK = 1e-4
 """Relative room for float32 rounding in an index when its distances are held against the model's float64."""
 SHARP = 0.1
 """Temperature below which rounding of logits, which it divides, asks for more room."""
-BLOCK = 48
+BLOCK = 192
 """Pairs re-scored in one call, always as many: where shapes differ, so may the last bits of a matrix product."""
 
 
