@@ -23,7 +23,7 @@ class HistoryRepository:
         async with self._database.reading() as connection:
             for chunk in chunked(dict.fromkeys(user_ids)):
                 statement = _HISTORIES.where(mine(User), User.user_id.in_(chunk))
-                for user_id, item_id, is_disliked in await connection.execute(statement):
+                for user_id, item_id, is_disliked in (await connection.execute(statement)).all():
                     items = met.setdefault(user_id, [])
                     if item_id is not None:
                         items.append(item_id)
