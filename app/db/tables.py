@@ -151,6 +151,37 @@ class Fact(Base):
     )
 
 
+class Candidate(Base):
+    """A predicted fact, to be decided once by a person: accepted ones are among the facts, rejected ones never return.
+
+    `n_users` counts the people who had met an item that the head is when it was predicted.
+    """
+
+    __tablename__ = "candidates"
+    id: Mapped[int] = mapped_column(_ROW_NUMBER, primary_key=True)
+    tenant_id: Mapped[int] = mapped_column(default=current_tenant)
+    head: Mapped[str] = mapped_column(_TEXT)
+    relation: Mapped[str] = mapped_column(_TEXT)
+    tail: Mapped[str] = mapped_column(_TEXT)
+    release_id: Mapped[str] = mapped_column(_TEXT)
+    score: Mapped[float]
+    probability: Mapped[float | None]
+    n_users: Mapped[int]
+    state: Mapped[str] = mapped_column(server_default=text("'open'"))
+    decided_by: Mapped[str | None]
+    reason: Mapped[str | None]
+    decided_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+    __table_args__ = (
+        ForeignKeyConstraint(["tenant_id", "head"], ["entities.tenant_id", "entities.entity_id"]),
+        ForeignKeyConstraint(["tenant_id", "relation"], ["relations.tenant_id", "relations.relation_id"]),
+        ForeignKeyConstraint(["tenant_id", "tail"], ["entities.tenant_id", "entities.entity_id"]),
+        Index("uq_candidates_tenant_id_head_relation_tail", tenant_id, head, relation, tail, unique=True),
+        Index("ix_candidates_tenant_id_relation_tail", tenant_id, relation, tail),
+        Index("ix_candidates_tenant_id_state_id", tenant_id, state, id),
+        CheckConstraint("state IN ('open', 'accepted', 'rejected')", name="state"),
+    )
+
+
 class Interaction(Base):
     """An item that a user met; `value` and `timestamp` (seconds since 1970, UTC) where the source has them.
 
