@@ -15,6 +15,7 @@ so that a person costs products with n x P and n x d matrices that are made once
 such expansion and goes through the items in pieces of at most GRID_ELEMENTS numbers.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -23,6 +24,9 @@ from torch import Tensor
 
 from models.geometry import GRID_ELEMENTS, length, project
 from models.preferences import PreferenceSpace
+
+BLOCK = 2048
+"""Items of a block: some MiB of float64 temporaries."""
 
 
 @dataclass(frozen=True)
@@ -66,6 +70,12 @@ class Catalogue:
             table.index_select(0, rows) for table in (self.items, self.logits, self.normals, self.squares)
         )
         return Catalogue(self.space, items, logits, normals, squares, self.grams)
+
+    def blocks(self, size: int = BLOCK) -> Iterator["Catalogue"]:
+        """Give it in pieces, without a copy, whose temporaries stay in the cache of a core."""
+        tables = (self.items, self.logits, self.normals, self.squares)
+        for items, logits, normals, squares in zip(*(torch.split(table, size) for table in tables), strict=True):
+            yield Catalogue(self.space, items, logits, normals, squares, self.grams)
 
     def to(self, dtype: torch.dtype) -> "Catalogue":
         """Give it in another precision."""

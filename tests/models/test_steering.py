@@ -121,6 +121,14 @@ def test_a_scan_without_steering_is_brute_force_bit_for_bit(preference_model: An
             assert found.scores.tolist() == expected.scores.tolist()
 
 
+def test_blocks_are_the_catalogue_in_its_order(preference_model: Any) -> None:
+    catalogue, user = Catalogue.of(preference_model), user_of(preference_model.double())
+    pieces = list(catalogue.blocks(4))
+    assert [len(piece.items) for piece in pieces] == [4, 4, 3]
+    joined = torch.cat([piece.scores(user) for piece in pieces])
+    torch.testing.assert_close(joined, catalogue.scores(user), rtol=0, atol=1e-12)
+
+
 def test_a_scan_is_exhausted_by_what_remains_and_leaves_out_what_is_no_number() -> None:
     model = two_by_two("soft")
     assert scan(Catalogue.of(model), user_of(model), 5, np.array([0])).rows.tolist() == [1]
