@@ -106,7 +106,9 @@ class FactRepository:
 def _facts_after(last: int) -> Select[int, str, str, str, str]:
     """Read the next piece of the facts, in the order in which they were stored."""
     columns = (FactRow.id, FactRow.head, FactRow.relation, FactRow.tail, FactRow.origin)
-    return select(*columns).where(mine(FactRow), FactRow.id > last).order_by(FactRow.id).limit(_PIECE)
+    # `+ 0` keeps SQLite from an index by tenant, after which it would sort all facts for each piece.
+    ours = FactRow.tenant_id + 0 == current_tenant()
+    return select(*columns).where(ours, FactRow.id > last).order_by(FactRow.id).limit(_PIECE)
 
 
 async def _version(connection: AsyncConnection) -> int:
