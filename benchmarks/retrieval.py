@@ -168,7 +168,7 @@ class Measured:
             search = self.searched(index, looked_at)
             if recall_of([search(user) for user in self.chosen], self.chosen_true) >= RECALL_TARGET:
                 break
-            looked_at = round(1.5 * looked_at)
+            looked_at = round(1.25 * looked_at)
         found, times = timed(self.searched(index, looked_at), self.users)
         self.add(name, looked_at, recall_of(found, self.true), times, seconds, size_of(index))
 

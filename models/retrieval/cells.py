@@ -21,7 +21,7 @@ from models.retrieval.nominations import Excluded, IndexShape, Nominations, near
 
 SAMPLE, ROUNDS = 50, 8
 """Items of a cell that centres are learnt from, and rounds of k-means."""
-MEASURED, FEW = 8, 512
+MEASURED, FEW = 16, 512
 """Of so many items that are looked at one is measured by the model, and so few always; the others are estimated."""
 BATCH = 1 << 16
 """Items that are put into their cells at a time."""

@@ -22,7 +22,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from models.geometry import GRID_ELEMENTS
+from models.geometry import GRID_ELEMENTS, length, project
 from models.linear_mixture import linear_mixture
 from models.mixture import soft_mixture
 from models.preferences import PreferenceSpace
@@ -124,17 +124,22 @@ class ItemTable:
         space = users.space
         if space.norm == "l1":
             found = space.grid_distances(users.vectors, self.vectors)
-            return found.masked_fill_(self._undecided(users), 0.0) if space.strategy == "hard" else found
+            return self._least(found, users) if space.strategy == "hard" else found
         squares = users.vectors.square().sum(1, keepdim=True) + self.squares
         plain = torch.addmm(squares, users.vectors, self.vectors.T, alpha=-2.0)
         return plain.add_(self._nearest(users) if space.strategy == "hard" else self._mixture(users)).clamp_min_(0.0)
 
-    def _undecided(self, users: Users) -> Tensor:
-        """Tell for which pairs two preferences are about equally induced; returns (B, n)."""
-        best = (users.logits.unsqueeze(1) + self.logits).topk(min(2, self.logits.shape[1]), dim=-1).values
-        if best.shape[-1] < 2:
-            return torch.zeros(best.shape[:-1], dtype=torch.bool)
-        return best[..., 0] - best[..., 1] <= NEAR * (1.0 + best[..., 0].abs())
+    def _least(self, found: Tensor, users: Users) -> Tensor:
+        """Lower (B, n) L1 distances to those under any other preference that may be induced; few pairs have one."""
+        space, logits = users.space, users.logits.unsqueeze(1) + self.logits
+        best = logits.amax(-1, keepdim=True)
+        user, item, k = (logits >= best - NEAR * (1.0 + best.abs())).nonzero().unbind(1)
+        ties = torch.bincount(user * len(self) + item, minlength=found.numel())
+        several = ties[user * len(self) + item] > 1
+        user, item, k = user[several], item[several], k[several]
+        delta = users.vectors[user] - self.vectors[item]
+        others = length(project(delta, space.normals[k]) + space.preferences[k], "l1")
+        return found.view(-1).scatter_reduce_(0, user * len(self) + item, others, "amin").view_as(found)
 
     def _nearest(self, users: Users) -> Tensor:
         """Give the least g_k - |u - i|^2 over the preferences that may be induced; returns (B, n)."""

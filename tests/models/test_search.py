@@ -107,9 +107,10 @@ def test_soft_search_rescores_with_the_model_and_finds_all_when_all_are_nominate
         assert (np.diff(some.scores) <= 0).all()
 
 
+@pytest.mark.parametrize("norm", ["l1", "l2"])
 @pytest.mark.parametrize("strategy", ["soft", "hard"])
-def test_cells_find_most_of_the_true_first_ten_from_a_part_of_the_items(strategy: str) -> None:
-    found = searcher(make(strategy, "l2", n_items=4000), 1000, "cells")
+def test_cells_find_most_of_the_true_first_ten_from_a_part_of_the_items(strategy: str, norm: str) -> None:
+    found = searcher(make(strategy, norm, n_items=4000), 1000, "cells")
     shares = []
     for user in range(40):
         seen = np.arange(user, 4000, 3)
@@ -117,6 +118,19 @@ def test_cells_find_most_of_the_true_first_ten_from_a_part_of_the_items(strategy
         assert not np.isin(best, seen).any()
         shares.append(len(np.intersect1d(best, found.brute_force(user, 10, seen).rows)) / 10)
     assert np.mean(shares) > 0.8
+
+
+@pytest.mark.parametrize("kind", ["scan", "flat"])
+@pytest.mark.parametrize("norm", ["l1", "l2"])
+def test_preferences_that_tie_are_all_thought_of(norm: str, kind: Kind) -> None:
+    model = make("hard", norm)
+    with torch.no_grad():
+        model.preferences[1], model.relations[1] = model.preferences[0], model.relations[0]
+        model.preferences[2], model.relations[2] = model.preferences[0] * (1 + 1e-9), model.relations[0]
+    found = searcher(model, kind=kind)
+    for user in range(40):
+        exact = found.brute_force(user, 10, NOBODY)
+        assert found.search(user, 10, NOBODY).rows.tolist() == exact.rows.tolist()
 
 
 @pytest.mark.parametrize("kind", KINDS)
