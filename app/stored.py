@@ -27,11 +27,12 @@ class Versions:
     """Numbers that grow with each change of what the answers for one user rest on.
 
     `history` counts changes of the user's history, and is None if the user is not stored; `stamps` those of the
-    catalogue and the graph.
+    catalogue and the graph; `preferences` those of the steering, and is 0 for who never steered.
     """
 
     history: int | None
     stamps: int
+    preferences: int = 0
 
 
 class VersionSource(Protocol):

@@ -77,12 +77,16 @@ class ApiKey(Base):
 
 
 class User(Base):
-    """A person; `history_version` grows with each change of the history and is part of every cache key."""
+    """A person; both versions are part of every cache key.
+
+    `history_version` grows with each change of the history, `preference_version` with each of the steering.
+    """
 
     __tablename__ = "users"
     tenant_id: Mapped[_Root]
     user_id: Mapped[_Key]
     history_version: Mapped[int] = mapped_column(server_default=text("0"))
+    preference_version: Mapped[int] = mapped_column(server_default=text("0"))
     created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=func.now())
 
 
@@ -199,6 +203,21 @@ class Interaction(Base):
         ForeignKeyConstraint(["tenant_id", "user_id"], ["users.tenant_id", "users.user_id"]),
         ForeignKeyConstraint(["tenant_id", "item_id"], ["items.tenant_id", "items.item_id"]),
         Index("ix_interactions_tenant_id_item_id", "tenant_id", "item_id"),
+    )
+
+
+class Steering(Base):
+    """How much more (up to 2) or less (down to 0) of a relation a user asked for; there is no row for 1."""
+
+    __tablename__ = "steerings"
+    tenant_id: Mapped[_Branch]
+    user_id: Mapped[_Key]
+    relation_id: Mapped[_Key]
+    multiplier: Mapped[float]
+    __table_args__ = (
+        ForeignKeyConstraint(["tenant_id", "user_id"], ["users.tenant_id", "users.user_id"]),
+        ForeignKeyConstraint(["tenant_id", "relation_id"], ["relations.tenant_id", "relations.relation_id"]),
+        CheckConstraint("multiplier >= 0 AND multiplier <= 2", name="multiplier"),
     )
 
 

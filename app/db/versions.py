@@ -26,8 +26,9 @@ from app.tenancy import current_tenant
 
 _Waiting = dict[str, list["asyncio.Future[Versions]"]]
 _READ = """
-SELECT (SELECT history_version FROM users WHERE tenant_id = ?1 AND user_id = ?2),
-       (SELECT coalesce(sum(value), 0) FROM stamps WHERE tenant_id = ?1)
+SELECT history_version, (SELECT coalesce(sum(value), 0) FROM stamps WHERE tenant_id = ?1),
+       coalesce(preference_version, 0)
+FROM (SELECT 1) LEFT JOIN users ON tenant_id = ?1 AND user_id = ?2
 """
 
 
@@ -99,20 +100,22 @@ class VersionReader:
             return
         for user_id, future in futures:
             if not future.done():
-                future.set_result(Versions(found.get(user_id), stamps))
+                history, preferences = found.get(user_id, (None, 0))
+                future.set_result(Versions(history, stamps, preferences))
 
-    async def _query(self, tenant: int, user_ids: list[str]) -> tuple[dict[str, int], int]:
+    async def _query(self, tenant: int, user_ids: list[str]) -> tuple[dict[str, tuple[int, int]], int]:
         chosen: ColumnElement[bool] = User.user_id.in_(user_ids)
         if self._database.dialect == "postgresql":
             # One parameter, however many they are: one statement to prepare.
             chosen = User.user_id == any_(bindparam("ids", user_ids, type_=ARRAY(String)))
-        stamps = select(literal(None), func.coalesce(func.sum(Stamp.value), 0)).where(Stamp.tenant_id == tenant)
-        users = select(User.user_id, User.history_version).where(User.tenant_id == tenant, chosen)
+        stamps = select(literal(None), func.coalesce(func.sum(Stamp.value), 0), 0).where(Stamp.tenant_id == tenant)
+        columns = (User.user_id, User.history_version, User.preference_version)
+        users = select(*columns).where(User.tenant_id == tenant, chosen)
         async with self._database.reading() as connection:
             rows: Sequence[Any] = (await connection.execute(union_all(stamps, users))).all()
         # PostgreSQL sums big integers to a decimal.
-        found = {row[0]: int(row[1]) for row in rows}
-        return found, found.pop(None)
+        found = {row[0]: (int(row[1]), int(row[2])) for row in rows}
+        return found, found.pop(None)[0]
 
 
 def _file_of(database: Database) -> Path | None:

@@ -73,11 +73,11 @@ async def test_one_who_asks_while_a_query_is_under_way_is_answered_by_a_later_on
             super().__init__(database)
             self.go, self.queries = asyncio.Event(), 0
 
-        async def _query(self, tenant: int, user_ids: list[str]) -> tuple[dict[str, int], int]:
+        async def _query(self, tenant: int, user_ids: list[str]) -> tuple[dict[str, tuple[int, int]], int]:
             self.queries += 1
             answer = self.queries
             await self.go.wait()
-            return dict.fromkeys(user_ids, answer), 0
+            return dict.fromkeys(user_ids, (answer, 0)), 0
 
     database = Database(postgres.database_url)
     reader = Slow(database)
