@@ -1,6 +1,6 @@
 """What a cached answer is held against: servers that send the same ready bytes and do nothing else.
 
-    stack       our layers, our routes, path and query read and checked as ours are; then the bytes
+    stack       our whole app, by the settings of the environment; path and query read and checked; then the bytes
     starlette   one route of Starlette, no layers
     asgi        no framework at all
 
@@ -20,16 +20,17 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.logs import configure_logging
-from app.routers.api import create_api
+from app.main import create_app
 from app.schemas.ids import UserId
 from app.schemas.recommendations import RecommendationParameters
+from app.settings import load_settings
 
 KINDS = ("stack", "starlette", "asgi")
 
 
 def stack(body: bytes) -> ASGIApp:
     """Everything that is around our own route, with its parameters."""
-    api = create_api()
+    api = create_app(load_settings())
 
     @api.get("/ready/{user_id}/bytes")
     async def send(user_id: UserId, parameters: Annotated[RecommendationParameters, Query()]) -> Response:
@@ -72,7 +73,6 @@ def main(kind: str, port: int, file: Path) -> None:
         access_log=False,
         log_config=None,
         server_header=False,
-        lifespan="off",
     )
 
 

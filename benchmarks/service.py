@@ -103,7 +103,7 @@ def measure_backend(kind: str, plan: Plan, say: Callable[[str], None]) -> dict[s
             # A fresh process reads the graph in the background: an explanation waits for its end.
             call(server.port, _path(users[0], explain="summary"))
             say(f"{kind}: cached answers")
-            cached = _cached(server, users, plan, home)
+            cached = _cached(server, users, plan, environment, home)
             say(f"{kind}: answers that are computed")
             computed = {explain: _computed(server, users, plan, explain) for explain in ("none", "summary")}
             say(f"{kind}: batches")
@@ -131,7 +131,7 @@ def _memory(workers: int, environment: dict[str, str], users: list[str], home: P
         return {"ready_seconds": server.ready_seconds, **{f"{k}_mib": v for k, v in server.memory_mib().items()}}
 
 
-def _cached(server: Server, users: list[str], plan: Plan, home: Path) -> dict[str, Any]:
+def _cached(server: Server, users: list[str], plan: Plan, environment: dict[str, str], home: Path) -> dict[str, Any]:
     """Take turns between our cached answers and each server of ready bytes; medians over the rounds."""
     warm = [_path(user_id) for user_id in users[:200]]
     body = min((call(server.port, path)[1] for path in warm), key=len)
@@ -143,7 +143,7 @@ def _cached(server: Server, users: list[str], plan: Plan, home: Path) -> dict[st
                 serving(
                     ["-m", "benchmarks.ready_bytes", kind, "{port}", str(home / "body")],
                     "/ready/u/bytes",
-                    {},
+                    environment,
                     plan.cores[0],
                     home / f"log-{kind}",
                 )

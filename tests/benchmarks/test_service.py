@@ -11,17 +11,27 @@ import uvloop
 
 from benchmarks.load import Connection, RequestFailed, at_rate, get, post, saturate
 from benchmarks.ready_bytes import KINDS
-from benchmarks.servers import call, serving
+from benchmarks.servers import call, run, serving
 from benchmarks.service import lines
 
 BODY = b'{"items":[' + b"1," * 40_000 + b"1]}"
 
 
+@pytest.fixture
+def environment(tmp_path: Path) -> dict[str, str]:
+    """An empty database, migrated, and no releases."""
+    values = {"KTUP_DATABASE_URL": f"sqlite:///{tmp_path / 'ktup.db'}", "KTUP_RELEASES_DIR": str(tmp_path)}
+    run("-m", "app", "migrate", environment=values)
+    return values
+
+
 @pytest.mark.parametrize("kind", KINDS)
-def test_each_kind_sends_exactly_the_ready_bytes_and_a_load_counts_them(kind: str, tmp_path: Path) -> None:
+def test_each_kind_sends_exactly_the_ready_bytes_and_a_load_counts_them(
+    kind: str, environment: dict[str, str], tmp_path: Path
+) -> None:
     (tmp_path / "body").write_bytes(BODY)
     arguments = ["-m", "benchmarks.ready_bytes", kind, "{port}", str(tmp_path / "body")]
-    with serving(arguments, "/ready/u/bytes", {}, None, tmp_path / "log") as server:
+    with serving(arguments, "/ready/u/bytes", environment, None, tmp_path / "log") as server:
         assert call(server.port, "/ready/a%20b/bytes?limit=3") == (200, BODY)
         before = server.cpu_seconds()
         load = uvloop.run(saturate(server.port, cycle([get("/ready/u/bytes")]), 4, 0.3))
@@ -35,10 +45,10 @@ def test_each_kind_sends_exactly_the_ready_bytes_and_a_load_counts_them(kind: st
         os.kill(pid, 0)
 
 
-def test_our_own_stack_refuses_what_our_route_refuses(tmp_path: Path) -> None:
+def test_our_own_stack_refuses_what_our_route_refuses(environment: dict[str, str], tmp_path: Path) -> None:
     (tmp_path / "body").write_bytes(b"{}")
     arguments = ["-m", "benchmarks.ready_bytes", "stack", "{port}", str(tmp_path / "body")]
-    with serving(arguments, "/ready/u/bytes", {}, None, tmp_path / "log") as server:
+    with serving(arguments, "/ready/u/bytes", environment, None, tmp_path / "log") as server:
         assert call(server.port, "/ready/u/bytes?limit=101")[0] == 422
         with pytest.raises(RequestFailed, match="invalid_parameter"):
             uvloop.run(saturate(server.port, iter([get("/ready/u/bytes?limit=0")]), 1, 1))
