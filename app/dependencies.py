@@ -15,8 +15,10 @@ from app.services.completions import CompletionService
 from app.services.entity_search import EntitySearch
 from app.services.erasure import ErasureService
 from app.services.health import HealthService
+from app.services.predictions import PredictionService
 from app.services.recommendations import RecommendationService
 from app.services.releases import ReleaseManager
+from app.services.review import ReviewService
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +35,8 @@ class Services:
     entities: EntitySearch
     access: AccessService
     max_body_bytes: int
+    review: ReviewService
+    predictions: PredictionService
 
 
 def _services(request: Request) -> Services:
@@ -88,6 +92,14 @@ def _erasure(services: _ServicesDep) -> ErasureService:
     return services.erasure
 
 
+def _review(services: _ServicesDep) -> ReviewService:
+    return services.review
+
+
+def _predictions(services: _ServicesDep) -> PredictionService:
+    return services.predictions
+
+
 RecommendationServiceDep = Annotated[RecommendationService, Depends(_recommendations)]
 BatchServiceDep = Annotated[BatchService, Depends(_batches)]
 CompletionServiceDep = Annotated[CompletionService, Depends(_completions)]
@@ -99,3 +111,5 @@ PeopleDep = Annotated[People, Depends(_people)]
 ErasureServiceDep = Annotated[ErasureService, Depends(_erasure)]
 KnowledgeDep = Annotated[Knowledge, Depends(_knowledge)]
 EntitySearchDep = Annotated[EntitySearch, Depends(_entities)]
+ReviewServiceDep = Annotated[ReviewService, Depends(_review)]
+PredictionServiceDep = Annotated[PredictionService, Depends(_predictions)]

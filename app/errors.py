@@ -3,7 +3,8 @@
 ServiceError(message)
     UnknownUser(user_id)      UnknownItem(item_id)      UnknownEntity(entity_id)
     UnknownRelation(relation_id)                        UnknownRelease(release_id)
-    UnknownFact(fact)
+    UnknownFact(fact)         UnknownCandidate(candidate_id)
+    AlreadyDecided(candidate_id, state)
     NotInRelease(kind, id)    stored, but the active release has no vector for it
     InvalidQuery(field, ...)  the request can be read but makes no sense
     NoActiveRelease(reason)   ReleaseRefused(release_id, reason)
@@ -63,6 +64,26 @@ class UnknownFact(ServiceError):
     def __init__(self, fact: tuple[str, str, str]) -> None:
         super().__init__(f"No fact with these three parts is stored: {', '.join(map(repr, fact))}.")
         self.fact = fact
+
+
+class UnknownCandidate(ServiceError):
+    """No predicted fact has this id; one that nobody decided about goes when another release predicts."""
+
+    def __init__(self, candidate_id: str) -> None:
+        super().__init__(f"No candidate has the id {candidate_id!r}.")
+        self.candidate_id = candidate_id
+
+
+class AlreadyDecided(ServiceError):
+    """The opposite was decided about a predicted fact; `state` is what it is since."""
+
+    def __init__(self, candidate_id: str, state: str) -> None:
+        super().__init__(
+            f"Candidate {candidate_id!r} was {state} before, and is decided once: "
+            "change the graph itself by POST or DELETE /kg/facts."
+        )
+        self.candidate_id = candidate_id
+        self.state = state
 
 
 class UnknownRelease(ServiceError):

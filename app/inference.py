@@ -142,6 +142,15 @@ class InferenceRelease:
         """Order ties by the share of their relation, then by specificity."""
         return rank_ties(ties, {p.relation_id: p.share for p in attribution.preferences}, limit)
 
+    @property
+    def calibrated(self) -> bool:
+        """Whether the release has a calibration."""
+        return self._release.calibration is not None
+
+    def knows_relation(self, relation_id: str) -> bool:
+        """Whether the relation has a vector here."""
+        return relation_id in self._vocabulary("relations")
+
     def complete(
         self, query: CompletionQuery, limit: int, exclude: Collection[str] = (), type_check: bool = True
     ) -> list[ScoredCandidate]:

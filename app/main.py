@@ -37,8 +37,10 @@ from app.services.erasure import ErasureService
 from app.services.explanations import ExplanationService
 from app.services.health import HealthService
 from app.services.popularity import PopularItems
+from app.services.predictions import PredictionService
 from app.services.recommendations import RecommendationService
 from app.services.releases import ReleaseManager
+from app.services.review import ReviewService
 from app.services.scoring import ScoringPool
 from app.settings import Settings, load_settings
 
@@ -166,12 +168,14 @@ def join(
             render=render,
         ),
         batches=BatchService(versions, histories, kept, releases, popular, explanations, scoring, cache),
-        completions=CompletionService(facts, entities, relations, releases, scoring),
+        completions=CompletionService(facts, stores.reviews, entities, relations, releases, scoring),
         releases=releases,
         health=HealthService(SchemaCheck(database), releases, cache),
         stores=stores,
         access=open_access(settings, stores.keys),
         max_body_bytes=settings.max_body_bytes,
+        review=ReviewService(stores.gaps, stores.reviews, entities, relations, releases, scoring),
+        predictions=PredictionService(stores.gaps, stores.reviews, stores.knowledge, relations, releases, scoring),
         entities=EntitySearch(stores.knowledge),
         erasure=ErasureService(stores.people, stores.erasures, cache, settings.release_poll_seconds),
     )

@@ -157,6 +157,15 @@ class Explainer(Protocol):
 class Completer(Protocol):
     """Knowledge-graph completion. CPU-bound and synchronous: call it off the event loop."""
 
+    @property
+    def calibrated(self) -> bool:
+        """Whether candidates have probabilities."""
+        ...
+
+    def knows_relation(self, relation_id: str) -> bool:
+        """Whether the relation has a vector in this release."""
+        ...
+
     def complete(
         self, query: CompletionQuery, limit: int, exclude: Collection[str] = (), type_check: bool = True
     ) -> list[ScoredCandidate]:

@@ -4,8 +4,10 @@ from dataclasses import dataclass
 
 from app.db.catalogue import CatalogueRepository, ErasureCounts, PeopleRepository
 from app.db.events import EventRepository
+from app.db.gaps import GapRepository
 from app.db.keys import KeyRepository
 from app.db.knowledge import KnowledgeRepository
+from app.db.review import ReviewRepository
 from app.db.session import Database
 
 
@@ -19,6 +21,8 @@ class Stores:
     erasures: ErasureCounts
     knowledge: KnowledgeRepository
     keys: KeyRepository
+    gaps: GapRepository
+    reviews: ReviewRepository
 
 
 def open_stores(database: Database) -> Stores:
@@ -30,4 +34,6 @@ def open_stores(database: Database) -> Stores:
         erasures=ErasureCounts(database),
         knowledge=KnowledgeRepository(database),
         keys=KeyRepository(database),
+        gaps=GapRepository(database),
+        reviews=ReviewRepository(database),
     )

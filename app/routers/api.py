@@ -16,6 +16,7 @@ from app.routers.paths import PathSegments
 from app.schemas import batches as batch_schemas
 from app.schemas import completions as completion_schemas
 from app.schemas import recommendations as recommendation_schemas
+from app.schemas import review as review_schemas
 from app.schemas.problems import Problem
 
 _DESCRIPTION = (
@@ -67,6 +68,8 @@ def openapi_document(api: FastAPI) -> dict[str, Any]:
         schemas["RecommendationList"]["examples"] = [recommendation_schemas.EXAMPLE]
         schemas["BatchList"]["examples"] = [batch_schemas.EXAMPLE]
         schemas["CompletionList"]["examples"] = [completion_schemas.EXAMPLE]
+        schemas["GapList"]["examples"] = [review_schemas.GAPS_EXAMPLE]
+        schemas["CandidateFactList"]["examples"] = [review_schemas.CANDIDATES_EXAMPLE]
         for unused in ("HTTPValidationError", "ValidationError"):
             schemas.pop(unused, None)
         document_access(document)

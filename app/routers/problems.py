@@ -34,6 +34,8 @@ KINDS: Mapping[type[ServiceError], Kind] = {
     errors.UnknownEntity: Kind(404, "unknown_entity", "Unknown entity"),
     errors.UnknownRelation: Kind(404, "unknown_relation", "Unknown relation"),
     errors.UnknownFact: Kind(404, "unknown_fact", "Unknown fact"),
+    errors.UnknownCandidate: Kind(404, "unknown_candidate", "Unknown candidate"),
+    errors.AlreadyDecided: Kind(409, "already_decided", "Already decided"),
     errors.UnknownRelease: Kind(404, "unknown_release", "Unknown release"),
     errors.NotInRelease: Kind(409, "not_in_release", "Not in the active release"),
     errors.ReleaseRefused: Kind(409, "release_refused", "Release refused"),

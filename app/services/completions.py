@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from app.errors import UnknownEntity, UnknownRelation
 from app.ports import CompletionQuery, ScoredCandidate
+from app.review import Reviews
 from app.services.releases import ReleaseManager
 from app.services.scoring import ScoringPool
 from app.stored import Facts, Labels
@@ -40,16 +41,23 @@ class CompletionService:
     """Completes facts with the active release, against everything that is stored."""
 
     def __init__(
-        self, facts: Facts, entities: Labels, relations: Labels, releases: ReleaseManager, scoring: ScoringPool
+        self,
+        facts: Facts,
+        reviews: Reviews,
+        entities: Labels,
+        relations: Labels,
+        releases: ReleaseManager,
+        scoring: ScoringPool,
     ) -> None:
         self._facts = facts
+        self._reviews = reviews
         self._entities = entities
         self._relations = relations
         self._releases = releases
         self._scoring = scoring
 
     async def complete(self, query: CompletionQuery, limit: int, include_known: bool, type_check: bool) -> Completions:
-        """Rank what may complete the query.
+        """Rank what may complete the query. What a person rejected is never among it, known facts unless asked for.
 
         Raises:
             NoActiveRelease, StorageUnavailable, Overloaded: it cannot be computed now.
@@ -59,10 +67,12 @@ class CompletionService:
         release = self._releases.current()
         await self._check(query)
         known = await self._facts.completions(query)
-        excluded = frozenset() if include_known else known
+        rejected = await self._reviews.rejected(query)
+        # A fact that somebody stored in spite of its rejection is a fact.
+        excluded = rejected - known if include_known else rejected | known
         scored = await self._scoring.run(release.completer.complete, query, limit, excluded, type_check)
-        candidates = await self._label(query, _finite(scored), known)
-        return Completions(query, release.info.release_id, candidates, len(excluded))
+        candidates = await self._label(query, finite(scored), known)
+        return Completions(query, release.info.release_id, candidates, 0 if include_known else len(known))
 
     async def _check(self, query: CompletionQuery) -> None:
         entities = [end for end in (query.head, query.tail) if end is not None]
@@ -89,7 +99,8 @@ def _probability(candidate: ScoredCandidate, known: frozenset[str]) -> float | N
     return None if candidate.id in known else candidate.probability
 
 
-def _finite(scored: list[ScoredCandidate]) -> list[ScoredCandidate]:
+def finite(scored: list[ScoredCandidate]) -> list[ScoredCandidate]:
+    """Leave out candidates whose score is not finite, and log them."""
     for candidate in scored:
         if not math.isfinite(candidate.score):
             _log.error("a score is not finite; the candidate is left out", extra={"candidate_id": candidate.id})

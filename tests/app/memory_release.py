@@ -79,6 +79,9 @@ class MemoryRelease:
         best = {tie.history_item: tie for tie in reversed(ordered)}
         return [tie for tie in ordered if best[tie.history_item] is tie][:limit]
 
+    def knows_relation(self, relation_id: str) -> bool:
+        return relation_id in self.relations
+
     def complete(
         self, query: CompletionQuery, limit: int, exclude: Collection[str] = (), type_check: bool = True
     ) -> list[ScoredCandidate]:

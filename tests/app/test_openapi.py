@@ -16,6 +16,7 @@ from app.schemas.batches import BatchList
 from app.schemas.completions import CompletionList
 from app.schemas.problems import Problem
 from app.schemas.recommendations import RecommendationList
+from app.schemas.review import CandidateFactList, GapList
 
 
 @pytest.fixture(scope="module")
@@ -33,6 +34,7 @@ def test_the_calls_of_the_contract_are_there(document: dict[str, Any]) -> None:
     assert document["openapi"].startswith("3.1")
     assert {name for name, _ in operations(document)} >= {
         "GET /users/{user_id}/recommendations",
+        "POST /recommendations",
         "POST /recommendations/batch",
         "GET /kg/complete",
         "GET /releases",
@@ -54,6 +56,11 @@ def test_the_calls_of_the_contract_are_there(document: dict[str, Any]) -> None:
         "GET /kg/facts",
         "POST /kg/facts",
         "DELETE /kg/facts",
+        "GET /kg/gaps",
+        "GET /kg/candidates",
+        "POST /kg/candidates",
+        "POST /kg/candidates/{candidate_id}/decision",
+        "GET /kg/predictions/export",
         "GET /metrics",
     }
 
@@ -87,7 +94,7 @@ def test_every_error_is_a_problem_with_an_example_for_each_code(document: dict[s
     assert set(kinds) <= seen
 
 
-@pytest.mark.parametrize("model", [RecommendationList, BatchList, CompletionList])
+@pytest.mark.parametrize("model", [RecommendationList, BatchList, CompletionList, GapList, CandidateFactList])
 def test_the_example_of_a_body_is_such_a_body(document: dict[str, Any], model: type[BaseModel]) -> None:
     (example,) = document["components"]["schemas"][model.__name__]["examples"]
     assert model.model_validate(example).model_dump(mode="json") == example
