@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from app.db.session import Database
-from tests.app.conftest import Backend, Start
+from tests.app.conftest import Backend, Start, eventually
 from tests.app.memory_release import MemoryRelease, MemoryStore
 
 pytestmark = pytest.mark.anyio
@@ -46,7 +46,11 @@ async def test_a_full_queue_is_503_with_retry_after_and_heals(
         await client.post(f"/releases/{release_id}/activate")
         the(releases, release_id).gate.clear()
         calls = [asyncio.create_task(client.get(f"/users/u1/recommendations?limit={n}")) for n in range(1, 11)]
-        await asyncio.sleep(0.5)
+
+        async def seven_are_refused() -> bool:
+            return sum(call.done() for call in calls) == 7
+
+        await eventually(seven_are_refused)
         the(releases, release_id).gate.set()
         answers = await asyncio.gather(*calls)
         refused = [answer for answer in answers if answer.status_code == 503]
