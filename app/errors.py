@@ -7,6 +7,7 @@ ServiceError(message)
     AlreadyDecided(candidate_id, state)
     NotInRelease(kind, id)    stored, but the active release has no vector for it
     InvalidQuery(field, ...)  the request can be read but makes no sense
+    CursorExpired(reason)     the list that a cursor is of cannot be followed any more
     NoActiveRelease(reason)   ReleaseRefused(release_id, reason)
     StorageUnavailable        the database is away, too slow, or not migrated
     Overloaded                more requests wait for scoring than the queue may hold
@@ -109,6 +110,13 @@ class InvalidQuery(ServiceError):
     def __init__(self, message: str, fields: tuple[str, ...]) -> None:
         super().__init__(message)
         self.fields = fields
+
+
+class CursorExpired(ServiceError):
+    """The list that a cursor is of cannot be followed any more."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"{reason}: ask for the first page again.")
 
 
 class NoActiveRelease(ServiceError):

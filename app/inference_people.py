@@ -14,7 +14,7 @@ from torch import Tensor
 
 from app.errors import NotInRelease
 from app.ports import Attribution, Fact, PreferenceWeight, ScoredItem
-from app.ports_people import Change, Person, PreferenceOfPerson, WhyNot
+from app.ports_people import Change, Person, Place, PreferenceOfPerson, Standing, WhyNot
 from models.catalogue import Catalogue, check_multipliers
 from models.explanation import why_not as reasons
 from models.explanation.profile import preference_profile
@@ -55,6 +55,11 @@ class People:
         except TypeError:
             return None
 
+    def knows_preference(self, relation_id: str) -> bool:
+        """Whether a preference is aligned with the relation."""
+        row = self._relations.get(relation_id)
+        return row is not None and row < self._n_preferences
+
     def is_folded_in(self, person: Person) -> bool:
         """Whether the history alone makes this person."""
         if person.user_id is not None and person.user_id in self._users:
@@ -64,13 +69,21 @@ class People:
         return True
 
     def recommend(
-        self, person: Person, n: int, exclude: Collection[str] = (), diversity: float = 0.0
+        self,
+        person: Person,
+        n: int,
+        exclude: Collection[str] = (),
+        diversity: float = 0.0,
+        among: Collection[str] | None = None,
     ) -> list[ScoredItem]:
         """Give the best n items, diversified where that is asked for."""
-        excluded = self._rows(exclude)
+        excluded, everywhere = self._rows(exclude), among is None
+        if among is not None:
+            others = np.setdiff1d(np.arange(len(self._items)), self._rows(among), assume_unique=True)
+            excluded = np.union1d(excluded, others)
         if diversity == 0.0:
-            return self._scored(self._ranked(person, n, excluded))
-        pool = self._ranked(person, pool_size(n), excluded)
+            return self._scored(self._ranked(person, n, excluded, everywhere))
+        pool = self._ranked(person, pool_size(n), excluded, everywhere)
         vectors = self._catalogue.items[torch.from_numpy(pool.rows)].numpy()
         chosen = diversify(vectors, pool.scores, n, diversity)
         return self._scored(Ranking(pool.rows[chosen], pool.scores[chosen]))
@@ -88,6 +101,40 @@ class People:
             Attribution(item_id, mode, score, self._weights(used), self._without_top(vector, row, used, multipliers))
             for item_id, row, score, used in pairs
         ]
+
+    def standings(
+        self, person: Person, item_ids: Sequence[str], relation_ids: Collection[str] = (), exclude: Collection[str] = ()
+    ) -> list[Standing]:
+        """Tell the place of each item, and its place with each of the relations masked."""
+        rows = [self._item(item_id) for item_id in item_ids]
+        vector, multipliers, excluded = self._vector(person), self._multipliers(person), self._rows(exclude)
+        whole = torch.ones(self._n_preferences, dtype=torch.float64) if multipliers is None else multipliers
+        places = self._places(vector, multipliers, rows, excluded)
+        without = {}
+        for relation_id in relation_ids:
+            masked = whole.clone()
+            masked[self._preference(relation_id)] = 0.0
+            without[relation_id] = self._places(vector, masked, rows, excluded)
+        return [
+            Standing(item_id, places[k], {relation_id: found[k] for relation_id, found in without.items()})
+            for k, item_id in enumerate(item_ids)
+        ]
+
+    @torch.no_grad()
+    def _places(
+        self, vector: Tensor, multipliers: Tensor | None, rows: Sequence[int], excluded: NDArray[np.int64]
+    ) -> list[Place]:
+        scores = self._catalogue.scores(vector, multipliers).numpy()
+        own = scores[list(rows)]
+        scores[excluded] = -np.inf
+        scores[~np.isfinite(scores)] = -np.inf
+        literal = self._catalogue.literal_scores(vector, torch.tensor(rows, dtype=torch.int64), multipliers).tolist()
+        places = []
+        for row, value, score in zip(rows, own, literal, strict=True):
+            closed, scores[row] = scores[row], value
+            places.append(Place(score, reasons.rank_of(scores, row)))
+            scores[row] = closed
+        return places
 
     def why_not(self, person: Person, item_id: str, n: int, exclude: Collection[str] = ()) -> WhyNot:
         """Tell why an item is not among the first n, and what would change it."""
@@ -113,9 +160,7 @@ class People:
         self, item_id: str, n: int, exclude: Collection[str] = (), relation_id: str | None = None
     ) -> list[ScoredItem]:
         """Give the items nearest to one."""
-        preference = None if relation_id is None else self._relations.get(relation_id)
-        if relation_id is not None and preference is None:
-            raise NotInRelease("relation", relation_id)
+        preference = None if relation_id is None else self._preference(relation_id)
         return self._scored(similar_items(self._catalogue, self._item(item_id), n, self._rows(exclude), preference))
 
     def score_new_items(self, person: Person, entities: Mapping[str, str], facts: Collection[Fact]) -> list[ScoredItem]:
@@ -152,10 +197,11 @@ class People:
         relation, other = self._relations.get(relation_id), self._entities.get(tail if head == entity_id else head)
         return None if relation is None or other is None else (relation, other, head == entity_id)
 
-    def _ranked(self, person: Person, n: int, excluded: NDArray[np.int64]) -> Ranking:
+    def _ranked(self, person: Person, n: int, excluded: NDArray[np.int64], everywhere: bool) -> Ranking:
+        """Rank; where only some items are open, an index might nominate none of them, and all are scanned."""
         multipliers = self._multipliers(person)
         row = None if person.user_id is None else self._users.get(person.user_id)
-        if row is not None and multipliers is None:
+        if row is not None and multipliers is None and everywhere:
             return self._release.searcher.search(row, n, excluded)
         return scan(self._catalogue, self._vector(person), n, excluded, multipliers)
 
@@ -199,6 +245,12 @@ class People:
         """Give the sorted rows of the items that the release knows."""
         known = [row for item_id in item_ids if (row := self._items.get(item_id)) is not None]
         return np.unique(np.array(known, dtype=np.int64))
+
+    def _preference(self, relation_id: str) -> int:
+        row = self._relations.get(relation_id)
+        if row is None or row >= self._n_preferences:
+            raise NotInRelease("relation", relation_id)
+        return row
 
     def _item(self, item_id: str) -> int:
         row = self._items.get(item_id)

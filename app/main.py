@@ -36,8 +36,11 @@ from app.services.entity_search import EntitySearch
 from app.services.erasure import ErasureService
 from app.services.explanations import ExplanationService
 from app.services.health import HealthService
+from app.services.paging import Snapshots
+from app.services.people import PeopleReader
 from app.services.popularity import PopularItems
 from app.services.predictions import PredictionService
+from app.services.ranking import Ranker
 from app.services.recommendations import RecommendationService
 from app.services.releases import ReleaseManager
 from app.services.review import ReviewService
@@ -147,27 +150,30 @@ def join(
     store: ReleaseStore,
 ) -> Services:
     """Give each service what it needs."""
-    items, histories, seconds = ItemRepository(database), HistoryRepository(database), settings.cache_ttl_seconds
+    items, seconds = ItemRepository(database), settings.cache_ttl_seconds
     entities, relations, stores = entity_repository(database), relation_repository(database), open_stores(database)
     scoring = ScoringPool(settings.scoring_threads, settings.scoring_queue)
     releases = ReleaseManager(store, ReleaseRepository(database), settings.release_poll_seconds)
     kept = RememberedItems(items, Remembered(versions, seconds), Remembered(versions, seconds))
     names = [RememberedLabels(table, Remembered(versions, seconds)) for table in (entities, relations)]
     explanations, popular = ExplanationService(facts, kept, names[0], names[1], scoring), PopularItems(items)
+    people, ranker = PeopleReader(HistoryRepository(database), stores.steerings), Ranker(popular, scoring)
+    snapshots = Snapshots(cache, seconds)
     return Services(
         recommendations=RecommendationService(
             versions=versions,
-            histories=histories,
+            people=people,
             items=kept,
             releases=releases,
-            popular=popular,
+            filters=stores.filters,
+            ranker=ranker,
             explanations=explanations,
-            scoring=scoring,
             cache=cache,
-            answers=Answers(cache, settings.cache_ttl_seconds),
+            answers=Answers(cache, seconds),
+            snapshots=snapshots,
             render=render,
         ),
-        batches=BatchService(versions, histories, kept, releases, popular, explanations, scoring, cache),
+        batches=BatchService(versions, people, kept, releases, stores.filters, ranker, explanations, cache, snapshots),
         completions=CompletionService(facts, stores.reviews, entities, relations, releases, scoring),
         releases=releases,
         health=HealthService(SchemaCheck(database), releases, cache),

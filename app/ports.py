@@ -6,7 +6,10 @@ comparable within one answer only.
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
+
+if TYPE_CHECKING:
+    from app.ports_people import PersonScorer
 
 Fact = tuple[str, str, str]
 """One stored triple: head entity id, relation id, tail entity id."""
@@ -201,6 +204,11 @@ class LoadedRelease(Protocol):
     @property
     def completer(self) -> Completer:
         """Missing facts."""
+        ...
+
+    @property
+    def people(self) -> "PersonScorer":
+        """People rather than users: folded in, steered, told why not."""
         ...
 
 

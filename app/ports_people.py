@@ -65,6 +65,23 @@ class WhyNot:
     change: Change | None
 
 
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A score, and the rank (from 1) that it has among the items that may be recommended."""
+
+    score: float
+    rank: int
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Where an item stands for a person: as it is, and with one preference masked at a time, by relation."""
+
+    item_id: str
+    place: Place
+    without: Mapping[str, Place]
+
+
 class PersonScorer(Protocol):
     """Answers for people rather than rows: new, anonymous and steered ones too. CPU-bound: call it off the event loop.
 
@@ -72,16 +89,36 @@ class PersonScorer(Protocol):
     has a vector. Excluded ids that the release does not know are ignored everywhere.
     """
 
+    def knows_preference(self, relation_id: str) -> bool:
+        """Whether a preference is aligned with the relation."""
+        ...
+
     def is_folded_in(self, person: Person) -> bool:
         """Whether the history, and no trained vector, makes this person; NotInRelease where neither can."""
         ...
 
     def recommend(
-        self, person: Person, n: int, exclude: Collection[str] = (), diversity: float = 0.0
+        self,
+        person: Person,
+        n: int,
+        exclude: Collection[str] = (),
+        diversity: float = 0.0,
+        among: Collection[str] | None = None,
     ) -> list[ScoredItem]:
         """Give the best n items, best first; for a user without steering and diversity exactly `Recommender`'s list.
 
         With `diversity` above 0 (to 1), n of the best max(50, 5 n) items by maximal marginal relevance, in that order.
+        With `among`, only those items may be in the list; all of them are scored, however few.
+        """
+        ...
+
+    def standings(
+        self, person: Person, item_ids: Sequence[str], relation_ids: Collection[str] = (), exclude: Collection[str] = ()
+    ) -> list[Standing]:
+        """Tell the place of each item, also if it is excluded, and its place with each of the relations masked.
+
+        Raises:
+            NotInRelease: an item or a relation has no vector.
         """
         ...
 

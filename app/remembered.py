@@ -82,9 +82,9 @@ class RememberedItems:
         """Give the titles of stored items."""
         return await self._titles.get(item_ids, self._items.titles)
 
-    async def most_popular(self, n: int) -> list[ScoredItem]:
+    async def most_popular(self, n: int, since: int | None = None) -> list[ScoredItem]:
         """Give the n items with the most interactions, counted anew."""
-        return await self._items.most_popular(n)
+        return await self._items.most_popular(n, since)
 
     async def withdrawn(self) -> frozenset[str]:
         """Give the items that were deleted."""

@@ -71,8 +71,11 @@ class Items(Protocol):
         """Give the titles of stored items."""
         ...
 
-    async def most_popular(self, n: int) -> list[ScoredItem]:
-        """Give the n items with the most interactions; the score is their number; ties by item id."""
+    async def most_popular(self, n: int, since: int | None = None) -> list[ScoredItem]:
+        """Give the n items with the most interactions; the score is their number; ties by item id.
+
+        With `since` (seconds since 1970, UTC), older interactions do not count, and items without any are left out.
+        """
         ...
 
     async def withdrawn(self) -> frozenset[str]:

@@ -26,18 +26,22 @@ class ItemRepository:
                 found.update((row[0], row[1]) for row in await connection.execute(statement))
         return found
 
-    async def most_popular(self, n: int) -> list[ScoredItem]:
-        """Count interactions for each item; items without any come last, so that a short history never empties it."""
+    async def most_popular(self, n: int, since: int | None = None) -> list[ScoredItem]:
+        """Count interactions for each item; items without any come last, so that a short history never empties it.
+
+        Of a window of time (`since`) they are left out.
+        """
+        recent = () if since is None else (Interaction.timestamp >= since,)
         counts = (
             select(Interaction.item_id, func.count().label("n"))
-            .where(mine(Interaction))
+            .where(mine(Interaction), *recent)
             .group_by(Interaction.item_id)
             .subquery("counts")
         )
         count = func.coalesce(counts.c.n, 0)
         statement = (
             select(Item.item_id, count)
-            .outerjoin(counts, counts.c.item_id == Item.item_id)
+            .join(counts, counts.c.item_id == Item.item_id, isouter=since is None)
             .where(mine(Item), Item.deleted_at.is_(None))
             .order_by(count.desc(), Item.item_id)
             .limit(n)

@@ -4,11 +4,13 @@ from dataclasses import dataclass
 
 from app.db.catalogue import CatalogueRepository, ErasureCounts, PeopleRepository
 from app.db.events import EventRepository
+from app.db.filters import FilterRepository
 from app.db.gaps import GapRepository
 from app.db.keys import KeyRepository
 from app.db.knowledge import KnowledgeRepository
 from app.db.review import ReviewRepository
 from app.db.session import Database
+from app.db.steering import SteeringRepository
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +23,8 @@ class Stores:
     erasures: ErasureCounts
     knowledge: KnowledgeRepository
     keys: KeyRepository
+    steerings: SteeringRepository
+    filters: FilterRepository
     gaps: GapRepository
     reviews: ReviewRepository
 
@@ -34,6 +38,8 @@ def open_stores(database: Database) -> Stores:
         erasures=ErasureCounts(database),
         knowledge=KnowledgeRepository(database),
         keys=KeyRepository(database),
+        steerings=SteeringRepository(database),
+        filters=FilterRepository(database),
         gaps=GapRepository(database),
         reviews=ReviewRepository(database),
     )

@@ -108,7 +108,8 @@ class VersionReader:
         if self._database.dialect == "postgresql":
             # One parameter, however many they are: one statement to prepare.
             chosen = User.user_id == any_(bindparam("ids", user_ids, type_=ARRAY(String)))
-        stamps = select(literal(None), func.coalesce(func.sum(Stamp.value), 0), 0).where(Stamp.tenant_id == tenant)
+        summed = func.coalesce(func.sum(Stamp.value), 0)
+        stamps = select(literal(None), summed, literal(0)).where(Stamp.tenant_id == tenant)
         columns = (User.user_id, User.history_version, User.preference_version)
         users = select(*columns).where(User.tenant_id == tenant, chosen)
         async with self._database.reading() as connection:

@@ -40,6 +40,7 @@ KINDS: Mapping[type[ServiceError], Kind] = {
     errors.NotInRelease: Kind(409, "not_in_release", "Not in the active release"),
     errors.ReleaseRefused: Kind(409, "release_refused", "Release refused"),
     errors.InvalidQuery: Kind(422, "invalid_query", "Invalid query"),
+    errors.CursorExpired: Kind(410, "cursor_expired", "Cursor expired"),
     errors.NoActiveRelease: Kind(503, "no_active_release", "No active release", retry_after=5),
     errors.StorageUnavailable: Kind(503, "storage_unavailable", "Storage unavailable", retry_after=2),
     errors.Overloaded: Kind(503, "overloaded", "Overloaded", retry_after=1),

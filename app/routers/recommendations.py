@@ -5,36 +5,69 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Response
 
 from app.dependencies import BatchServiceDep, RecommendationServiceDep
-from app.errors import NoActiveRelease, Overloaded, StorageUnavailable, UnknownUser
+from app.errors import (
+    CursorExpired,
+    InvalidQuery,
+    NoActiveRelease,
+    Overloaded,
+    StorageUnavailable,
+    UnknownEntity,
+    UnknownRelation,
+    UnknownUser,
+)
 from app.routers.problems import problem_of, problems
 from app.schemas.batches import BatchBody, BatchList, render_batch
 from app.schemas.ids import UserId
-from app.schemas.recommendations import RecommendationList, RecommendationParameters
+from app.schemas.recommendations import PageOfRecommendations, RecommendationList, RecommendationsBody
 from app.schemas.strict import NoParameters
 
 router = APIRouter(tags=["recommend"])
+_UNFIT = (UnknownRelation, UnknownEntity, InvalidQuery)
+_AWAY = (NoActiveRelease, StorageUnavailable, Overloaded)
 
 
 @router.get(
     "/users/{user_id}/recommendations",
     response_model=RecommendationList,
-    responses=problems(UnknownUser, NoActiveRelease, StorageUnavailable, Overloaded),
+    responses=problems(UnknownUser, *_UNFIT, CursorExpired, *_AWAY),
 )
 async def list_recommendations(
-    user_id: UserId, parameters: Annotated[RecommendationParameters, Query()], service: RecommendationServiceDep
+    user_id: UserId, parameters: Annotated[PageOfRecommendations, Query()], service: RecommendationServiceDep
 ) -> Response:
-    """List the best items the user has not met yet, best first.
+    """List the best items the user has not met yet, best first, page by page.
 
-    A user who is stored but came after training, or who was never seen with `fallback=popular`, gets the most
-    popular items: `strategy` says so.
+    A user who is stored but came after training is folded in from the history. Who has none, or was never seen and
+    asks for `fallback=popular`, gets the most popular items: `strategy` says so.
+
+    What a user met since training is left out from the very next call and may explain other items; their own vector
+    takes it in at the next training (`POST /recommendations` can count it at once). Pages after the first are pieces of
+    one list that is ranked once: no item comes twice, and none that was met or deleted meanwhile.
     """
-    return Response(await service.recommend(parameters.query(user_id)), media_type="application/json")
+    body = await service.recommend(parameters.query(user_id), parameters.cursor)
+    return Response(body, media_type="application/json")
+
+
+@router.post(
+    "/recommendations",
+    response_model=RecommendationList,
+    responses=problems(UnknownUser, *_UNFIT, CursorExpired, *_AWAY),
+)
+async def list_recommendations_by_body(
+    body: RecommendationsBody, _none: Annotated[NoParameters, Query()], service: RecommendationServiceDep
+) -> Response:
+    """List the best items for a user, for an anonymous session, or for a user who likes some items in addition.
+
+    For a user alone it is the list of the call by path. `items` fold the person in from them and the history, with the
+    user's steering: for a session of which the release knows no item, the list is popular.
+    """
+    answer = await service.recommend(body.query(body.user_id, body.items), body.cursor)
+    return Response(answer, media_type="application/json")
 
 
 @router.post(
     "/recommendations/batch",
     response_model=BatchList,
-    responses=problems(NoActiveRelease, StorageUnavailable, Overloaded),
+    responses=problems(*_UNFIT, *_AWAY),
 )
 async def list_recommendations_of_many(
     body: BatchBody, _none: Annotated[NoParameters, Query()], service: BatchServiceDep

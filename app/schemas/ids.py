@@ -31,5 +31,6 @@ _RULE = f"Any text of at most {MAX_ID_BYTES} bytes, percent-encoded: a slash as 
 
 UserId = Annotated[_PathId, Path(description=f"The user's id. {_RULE}", examples=["u1"])]
 ItemId = Annotated[_PathId, Path(description=f"The item's id. {_RULE}", examples=["i9"])]
+RelationId = Annotated[_PathId, Path(description=f"The relation's id. {_RULE}", examples=["director"])]
 EntityId = Annotated[_PathId, Path(description=f"The entity's id. {_RULE}", examples=["e4"])]
 ReleaseId = Annotated[_PathId, Path(description=f"The release's id, as `GET /releases` lists it. {_RULE}")]

@@ -1,19 +1,30 @@
 """Recommendations: what can be asked, and how the list is told."""
 
+from collections.abc import Sequence
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic_core import PydanticCustomError
 
+from app.schemas.catalogue import Text
 from app.schemas.ids import ExternalId
 from app.services.explanations import Explanation
 from app.services.recommendations import RecommendationQuery, Recommendations
 
 Finite = Annotated[float, Field(allow_inf_nan=False)]
+FilterText = Annotated[Text, StringConstraints(min_length=3, max_length=4_000)]
 Triple = Annotated[tuple[str, str, str], Field(examples=[["i2", "director", "e4"]])]
 
 
+FILTER_RULE = (
+    "Leave in only the items that fit; of several filters, those that fit all. `relation:entity_id`: a stored fact of "
+    "the relation joins the item's entity and this one, in either direction. `item.title:TEXT`: the title is exactly "
+    "this. `item.entity_id:ID`: the item is this entity. Ids may hold colons."
+)
+
+
 class RecommendationParameters(BaseModel):
-    """The query of a list of recommendations; a parameter that is not known is refused."""
+    """What can be asked of a list; what is not known is refused."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -22,16 +33,76 @@ class RecommendationParameters(BaseModel):
     exclude: list[ExternalId] = Field(
         [], max_length=1_000, description="Ids of items to leave out, one a parameter; ids not known are ignored."
     )
-    explain: Literal["none", "summary"] = Field("none", description="Whether to give the reason for each item.")
+    filter: list[FilterText] = Field([], max_length=20, description=FILTER_RULE, examples=[["director:e4"]])
+    explain: Literal["none", "summary", "full"] = Field(
+        "none",
+        description="Whether to give the reason for each item; `full` adds where the item would stand `without` each "
+        "preference, for which everything is ranked again as many times as there are preferences.",
+    )
     fallback: Literal["none", "popular"] = Field(
         "none", description="What a user who was never seen gets: 404, or the most popular items."
     )
+    diversity: float = Field(
+        0.0,
+        ge=0,
+        le=1,
+        allow_inf_nan=False,
+        description="How much to favour items that are unlike those above them (maximal marginal relevance); the first "
+        "item is the best in any case. Popular items are not diversified.",
+    )
 
-    def query(self, user_id: str) -> RecommendationQuery:
+    def query(self, user_id: str | None, items: Sequence[str] = ()) -> RecommendationQuery:
         """Say what is asked for, without HTTP."""
         return RecommendationQuery(
-            user_id, self.limit, self.exclude_seen, tuple(self.exclude), self.explain, self.fallback
+            user_id,
+            self.limit,
+            self.exclude_seen,
+            tuple(self.exclude),
+            self.explain,
+            self.fallback,
+            tuple(self.filter),
+            self.diversity,
+            tuple(items),
         )
+
+
+class PageOfRecommendations(RecommendationParameters):
+    """What can be asked of a page of a list."""
+
+    cursor: str | None = Field(
+        None,
+        max_length=8_192,
+        description="`next_cursor` of the page before; left out for the first page. The other parameters are those of "
+        "the first page; `limit`, `explain` and `fallback` may differ. At most 500 items follow after the first page.",
+    )
+
+
+class RecommendationsBody(PageOfRecommendations):
+    """For whom, and what; a field that is not known is refused."""
+
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"items": ["i2", "i5"], "limit": 3}]})
+
+    user_id: ExternalId | None = Field(None, description="The user; left out for an anonymous session.")
+    items: list[ExternalId] = Field(
+        [],
+        max_length=1_000,
+        description="Items that are liked: without a user, all that is known of the session; with one, beside their "
+        "history. Either way the person is folded in from them, without retraining. They count as seen; those that "
+        "the release does not know are ignored.",
+    )
+
+    @model_validator(mode="after")
+    def _check_somebody(self) -> "RecommendationsBody":
+        if self.user_id is None and not self.items:
+            raise PydanticCustomError("somebody", "Name a `user_id`, or the `items` that are liked.")
+        return self
+
+
+class PlaceBody(BaseModel):
+    """A score, and the rank that goes with it."""
+
+    score: Finite = Field(description="The score.", examples=[-1.4])
+    rank: int = Field(description="From 1, among all items that may be in the list.", examples=[38])
 
 
 class PreferenceBody(BaseModel):
@@ -41,6 +112,12 @@ class PreferenceBody(BaseModel):
     label: str = Field(description="The relation in words.", examples=["director"])
     weight: Finite = Field(description="The weight that the scorer used.", examples=[1.7])
     share: Finite = Field(description="The size of the weight over the sum of all sizes, 0 to 1.", examples=[0.41])
+    without: PlaceBody | None = Field(
+        None,
+        description="Where the item would stand were the preference masked and everything ranked again; with "
+        "`explain=full` only, and left out otherwise.",
+        exclude_if=lambda place: place is None,
+    )
 
 
 class EvidenceBody(BaseModel):
@@ -89,7 +166,7 @@ class RecommendedItemBody(BaseModel):
         examples=[-0.83],
     )
     explanation: ExplanationBody | None = Field(
-        description="The reason, with `explain=summary`; null otherwise, and for popular items."
+        description="The reason, with `explain=summary` or `full`; null otherwise, and for popular items."
     )
 
 
@@ -108,7 +185,15 @@ EXAMPLE = {
             "explanation": {
                 "status": "grounded",
                 "mode": "soft",
-                "preferences": [{"relation_id": "director", "label": "director", "weight": 1.7, "share": 0.41}],
+                "preferences": [
+                    {
+                        "relation_id": "director",
+                        "label": "director",
+                        "weight": 1.7,
+                        "share": 0.41,
+                        "without": {"score": -1.4, "rank": 38},
+                    }
+                ],
                 "evidence": [
                     {
                         "history_item": "i2",
@@ -128,9 +213,12 @@ class RecommendationList(BaseModel):
     """The best items for one user, best first."""
 
     recommendation_id: str = Field(description="Names this computed list; the same for as long as it is cached.")
-    user_id: str = Field(description="The user.", examples=["u1"])
+    user_id: str | None = Field(description="The user; null for an anonymous session.", examples=["u1"])
     release: str = Field(description="The release that answered.", examples=["sample-2026-01-31"])
-    strategy: Literal["personalized", "fold_in", "popular"] = Field(description="How the list was made.")
+    strategy: Literal["personalized", "fold_in", "popular"] = Field(
+        description="How the list was made: from the vector that was trained; from one that is solved for from the "
+        "history, of somebody who came after training; or, with nothing to go by, from what most people met."
+    )
     degraded: list[str] = Field(description="Parts that were away, such as `cache`; the list is right all the same.")
     items: list[RecommendedItemBody] = Field(description="The items; empty if nothing is left to recommend.")
     next_cursor: str | None = Field(description="For the next page; null if there is none.")

@@ -4,21 +4,23 @@ import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from app.filters import Filters
 from app.ports import Cache, LoadedRelease, ScoredItem
-from app.services.explanations import Explanation, ExplanationService
-from app.services.popularity import PopularItems
+from app.services.explanations import Asked, Explanation, ExplanationService
+from app.services.paging import Snapshots
+from app.services.people import NO_HISTORY, Case, PeopleReader, case_of
+from app.services.ranking import Ranker, Wanted
 from app.services.recommendations import (
-    NO_HISTORY,
+    NOBODY,
     RecommendationQuery,
     Recommendations,
-    Strategy,
     excluded_items,
-    finite,
     listed,
+    matching_all,
+    question_of,
 )
 from app.services.releases import ReleaseManager
-from app.services.scoring import ScoringPool
-from app.stored import Histories, History, Items, VersionSource
+from app.stored import Items, VersionSource
 
 PIECE = 128
 """Users whose lists are made at once: other calls get their turn on the scoring threads in between."""
@@ -34,10 +36,13 @@ class Batch:
 
 @dataclass(frozen=True, slots=True)
 class _Ranked:
+    """One user's list; with `more`, it has a next page."""
+
     user_id: str
-    strategy: Strategy
-    history: History
+    case: Case
     items: Sequence[ScoredItem]
+    more: bool
+    excluded: frozenset[str]
 
 
 class BatchService:
@@ -46,80 +51,95 @@ class BatchService:
     def __init__(
         self,
         versions: VersionSource,
-        histories: Histories,
+        people: PeopleReader,
         items: Items,
         releases: ReleaseManager,
-        popular: PopularItems,
+        filters: Filters,
+        ranker: Ranker,
         explanations: ExplanationService,
-        scoring: ScoringPool,
         cache: Cache,
+        snapshots: Snapshots,
     ) -> None:
         self._versions = versions
-        self._histories = histories
+        self._people = people
         self._items = items
         self._releases = releases
-        self._popular = popular
+        self._filters = filters
+        self._ranker = ranker
         self._explanations = explanations
-        self._scoring = scoring
         self._cache = cache
+        self._snapshots = snapshots
 
     async def recommend(self, batch: Batch) -> dict[str, Recommendations]:
         """Give the list of each user; those who were never seen, and asked for no fallback, are left out.
 
         Raises:
             NoActiveRelease, StorageUnavailable, Overloaded: none of it can be computed now.
+            UnknownRelation, UnknownEntity, InvalidQuery: a filter names what is not stored.
         """
         release = self._releases.current()
         # For the stamps alone: what is kept in memory is as new as this.
-        await self._versions.of(batch.user_ids[0])
-        histories = await self._histories.histories(batch.user_ids)
+        await self._versions.of(NOBODY)
+        among = await matching_all(self._filters, batch.query.filters)
+        cases = await self._people.read_many(release, batch.user_ids)
+        if batch.query.fallback == "popular":
+            nobody = case_of(release, None, NO_HISTORY, {})
+            cases = {user_id: cases.get(user_id, nobody) for user_id in batch.user_ids}
         found: dict[str, Recommendations] = {}
-        for start in range(0, len(batch.user_ids), PIECE):
-            piece = batch.user_ids[start : start + PIECE]
-            async for result in self._lists(release, replace(batch, user_ids=piece), histories):
-                found[result.user_id] = result
+        users = [user_id for user_id in batch.user_ids if user_id in cases]
+        for start in range(0, len(users), PIECE):
+            piece = {user_id: cases[user_id] for user_id in users[start : start + PIECE]}
+            async for result in self._lists(release, batch.query, piece, among):
+                found[result.user_id or NOBODY] = result
         return found
 
     async def _lists(
-        self, release: LoadedRelease, batch: Batch, histories: Mapping[str, History]
+        self,
+        release: LoadedRelease,
+        query: RecommendationQuery,
+        cases: Mapping[str, Case],
+        among: frozenset[str] | None,
     ) -> AsyncIterator[Recommendations]:
-        ranked = [*await self._personal(release, batch, histories), *await self._popularly(release, batch, histories)]
+        ranked = await self._ranked(release, query, cases, among)
         titles = await self._items.titles({item.item_id for one in ranked for item in one.items})
-        reasons = await self._reasons(release, batch, ranked)
+        reasons = await self._reasons(release, query, ranked)
         degraded = () if self._cache.available else ("cache",)
         for one in ranked:
-            items = listed(one.items, titles, reasons.get(one.user_id, {}))
-            yield Recommendations(one.user_id, release.info.release_id, one.strategy, items, degraded)
+            items = listed(one.items, titles, reasons.get(one.user_id, {}), range(1, len(one.items) + 1))
+            cursor = self._cursor(release, query, one) if one.more else None
+            yield Recommendations(one.user_id, release.info.release_id, one.case.strategy, items, degraded, cursor)
         await asyncio.sleep(0)
 
-    async def _personal(self, release: LoadedRelease, batch: Batch, histories: Mapping[str, History]) -> list[_Ranked]:
-        users = [u for u in batch.user_ids if u in histories and release.recommender.knows_user(u)]
-        if not users:
-            return []
+    async def _ranked(
+        self,
+        release: LoadedRelease,
+        query: RecommendationQuery,
+        cases: Mapping[str, Case],
+        among: frozenset[str] | None,
+    ) -> list[_Ranked]:
         withdrawn = await self._items.withdrawn()
-        excluded = [excluded_items(batch.query, histories[user_id]) | withdrawn for user_id in users]
-        scored = await self._scoring.run(release.recommender.recommend_many, users, batch.query.limit, excluded)
-        return [_Ranked(u, "personalized", histories[u], finite(s)) for u, s in zip(users, scored, strict=True)]
+        excluded = [excluded_items(query, case) | withdrawn for case in cases.values()]
+        wanted, n = Wanted(query.limit + 1, query.diversity, among), query.limit
+        lists = await self._ranker.rank(release, list(cases.values()), excluded, wanted)
+        return [
+            _Ranked(user_id, cases[user_id], scored[:n], len(scored) > n, closed)
+            for user_id, scored, closed in zip(cases, lists, excluded, strict=True)
+        ]
 
-    async def _popularly(self, release: LoadedRelease, batch: Batch, histories: Mapping[str, History]) -> list[_Ranked]:
-        withdrawn = await self._items.withdrawn()
-        ranked = []
-        for user_id in batch.user_ids:
-            history = histories.get(user_id)
-            if history is None and batch.query.fallback == "popular":
-                history = NO_HISTORY
-            elif history is None or release.recommender.knows_user(user_id):
-                continue
-            scored = await self._popular.top(batch.query.limit, excluded_items(batch.query, history) | withdrawn)
-            ranked.append(_Ranked(user_id, "popular", history, scored))
-        return ranked
+    def _cursor(self, release: LoadedRelease, query: RecommendationQuery, one: _Ranked) -> str | None:
+        question = question_of(replace(query, user_id=one.user_id))
+        return self._snapshots.first(question, release.info.release_id, [item.item_id for item in one.items])
 
     async def _reasons(
-        self, release: LoadedRelease, batch: Batch, ranked: Sequence[_Ranked]
+        self, release: LoadedRelease, query: RecommendationQuery, ranked: Sequence[_Ranked]
     ) -> Mapping[str, Mapping[str, Explanation]]:
-        if batch.query.explain != "summary":
+        if query.explain == "none":
             return {}
-        told = [one for one in ranked if one.strategy == "personalized" and one.items]
-        lists = [(one.user_id, one.items, one.history.reasons) for one in told]
-        found = await self._explanations.explain_many(release, lists)
+        told = [one for one in ranked if one.case.strategy != "popular" and one.items]
+        full = query.explain == "full"
+        lists = [
+            Asked(one.case.person, [i.item_id for i in one.items], one.case.reasons, one.excluded if full else None)
+            for one in told
+        ]
+        found = await self._explanations.explain(release, lists)
         return {one.user_id: reasons for one, reasons in zip(told, found, strict=True)}

@@ -6,11 +6,12 @@ not use that preference. Anything less is `model_only`, and its sentence says le
 
 import logging
 import math
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Literal
 
-from app.ports import Attribution, Fact, LoadedRelease, ScoredItem, Tie
+from app.ports import Attribution, Fact, LoadedRelease, Tie
+from app.ports_people import Person, Place
 from app.services.scoring import ScoringPool
 from app.services.texts import relation_name, sentence, thing_name
 from app.stored import Facts, Items, Labels
@@ -22,12 +23,16 @@ MAX_EVIDENCE = 3
 
 @dataclass(frozen=True, slots=True)
 class Preference:
-    """A preference as the scorer weighed it; `share` is |weight| over the sum."""
+    """A preference as the scorer weighed it; `share` is |weight| over the sum.
+
+    `without` is where the item would stand if the preference were masked, where that was asked for.
+    """
 
     relation_id: str
     label: str
     weight: float
     share: float
+    without: Place | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,11 +56,24 @@ class Explanation:
 
 
 @dataclass(frozen=True, slots=True)
+class Asked:
+    """Whose items to explain, and by which history. With `excluded`, what is never in their list, in full:
+    each preference is masked and everything ranked again.
+    """
+
+    person: Person
+    item_ids: Sequence[str]
+    history: Sequence[str]
+    excluded: Collection[str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class _Case:
-    """What is known of one item: the attribution and its best ties."""
+    """What is known of one item: the attribution and its best ties, and its places without each preference."""
 
     attribution: Attribution
     ties: Sequence[Tie]
+    without: Mapping[str, Place] = field(default_factory=dict)
 
     @property
     def top_relation(self) -> str:
@@ -88,7 +106,7 @@ class _Names:
 
 
 class ExplanationService:
-    """Explains recommended items to one user."""
+    """Explains recommended items to people."""
 
     def __init__(self, facts: Facts, items: Items, entities: Labels, relations: Labels, scoring: ScoringPool) -> None:
         self._facts = facts
@@ -97,19 +115,14 @@ class ExplanationService:
         self._relations = relations
         self._scoring = scoring
 
-    async def explain(
-        self, release: LoadedRelease, user_id: str, items: Sequence[ScoredItem], history: Sequence[str]
-    ) -> dict[str, Explanation]:
-        """Explain each item, by its id; an item whose attribution is not finite is logged and left out."""
-        return (await self.explain_many(release, [(user_id, items, history)]))[0]
+    async def explain(self, release: LoadedRelease, lists: Sequence[Asked]) -> list[dict[str, Explanation]]:
+        """Explain each item of each list, by its id; one whose attribution is not finite is logged and left out.
 
-    async def explain_many(
-        self, release: LoadedRelease, lists: Sequence[tuple[str, Sequence[ScoredItem], Sequence[str]]]
-    ) -> list[dict[str, Explanation]]:
-        """Explain the items of each list (user id, items, history)."""
-        asked = [(user_id, [item.item_id for item in items]) for user_id, items, _ in lists]
-        ties = await self._facts.ties([(ids, lists[k][2]) for k, (_, ids) in enumerate(asked)])
-        found = await self._scoring.run(_attribute_all, release, asked, ties)
+        Raises:
+            NotInRelease: an item has no vector.
+        """
+        ties = await self._facts.ties([(asked.item_ids, asked.history) for asked in lists])
+        found = await self._scoring.run(_attribute_all, release, lists, ties)
         names = await self._names(case for cases in found for case in cases)
         return [{case.attribution.item_id: _explanation(case, names) for case in cases} for cases in found]
 
@@ -128,25 +141,32 @@ class ExplanationService:
 
 
 def _attribute_all(
-    release: LoadedRelease, asked: Sequence[tuple[str, Sequence[str]]], ties: Sequence[Mapping[str, list[Tie]]]
+    release: LoadedRelease, lists: Sequence[Asked], ties: Sequence[Mapping[str, list[Tie]]]
 ) -> list[list[_Case]]:
-    return [
-        _attribute(release, user_id, item_ids, found) for (user_id, item_ids), found in zip(asked, ties, strict=True)
-    ]
+    return [_attribute(release, asked, found) for asked, found in zip(lists, ties, strict=True)]
 
 
-def _attribute(
-    release: LoadedRelease, user_id: str, item_ids: Sequence[str], ties: Mapping[str, list[Tie]]
-) -> list[_Case]:
-    explainer = release.explainer
-    cases = []
-    for attribution in explainer.attribute(user_id, item_ids):
+def _attribute(release: LoadedRelease, asked: Asked, ties: Mapping[str, list[Tie]]) -> list[_Case]:
+    cases, person = [], asked.person
+    if person.user_id is not None and not person.multipliers:
+        attributions = release.explainer.attribute(person.user_id, asked.item_ids)
+    else:
+        attributions = release.people.attribute(person, asked.item_ids)
+    for attribution in attributions:
         if _is_finite(attribution) and attribution.preferences:
-            ranked = explainer.rank_ties(attribution, ties.get(attribution.item_id, ()), MAX_EVIDENCE)
+            ranked = release.explainer.rank_ties(attribution, ties.get(attribution.item_id, ()), MAX_EVIDENCE)
             cases.append(_Case(attribution, ranked))
         else:
             _log.error("an attribution is not finite; it is left out", extra={"item_id": attribution.item_id})
-    return cases
+    return cases if asked.excluded is None else _masked(release, person, cases, asked.excluded)
+
+
+def _masked(release: LoadedRelease, person: Person, cases: Sequence[_Case], excluded: Collection[str]) -> list[_Case]:
+    """Add the places without each preference that is told of."""
+    told = [[p.relation_id for p in case.attribution.preferences[:MAX_PREFERENCES]] for case in cases]
+    items, relations = [case.attribution.item_id for case in cases], sorted({r for each in told for r in each})
+    standings = release.people.standings(person, items, relations, excluded)
+    return [_Case(case.attribution, case.ties, s.without) for case, s in zip(cases, standings, strict=True)]
 
 
 def _is_finite(attribution: Attribution) -> bool:
@@ -163,7 +183,13 @@ def _explanation(case: _Case, names: _Names) -> Explanation:
         status="grounded" if grounded else "model_only",
         mode=case.attribution.mode,
         preferences=tuple(
-            Preference(p.relation_id, names.relation(p.relation_id), float(p.weight), float(p.share))
+            Preference(
+                p.relation_id,
+                names.relation(p.relation_id),
+                float(p.weight),
+                float(p.share),
+                case.without.get(p.relation_id),
+            )
             for p in preferences
         ),
         evidence=tuple(Evidence(tie.history_item, tie.facts, tie.origin) for tie in case.ties),

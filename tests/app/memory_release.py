@@ -21,6 +21,7 @@ from app.ports import (
     ScoredItem,
     Tie,
 )
+from tests.app.memory_people import MemoryPeople
 
 
 @dataclass
@@ -52,6 +53,10 @@ class MemoryRelease:
     @property
     def completer(self) -> "MemoryRelease":
         return self
+
+    @property
+    def people(self) -> MemoryPeople:
+        return MemoryPeople(self)
 
     def knows_user(self, user_id: str) -> bool:
         return user_id in self.users

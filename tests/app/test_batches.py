@@ -22,12 +22,21 @@ async def batch(client: httpx.AsyncClient, users: list[str], **more: Any) -> lis
 
 
 def without_id(body: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in body.items() if name != "recommendation_id"}
+    """A cursor tells when its page was made."""
+    more = body["next_cursor"] is not None
+    return {name: value for name, value in body.items() if name != "recommendation_id"} | {"next_cursor": more}
 
 
 @pytest.mark.parametrize(
     "options",
-    [{}, {"limit": 3, "explain": "summary"}, {"exclude_seen": False, "limit": 100}, {"exclude": ["i2", "a/b", "x"]}],
+    [
+        {},
+        {"limit": 3, "explain": "summary"},
+        {"limit": 3, "explain": "full"},
+        {"limit": 2, "filter": ["genre:horror"], "diversity": 0.5},
+        {"exclude_seen": False, "limit": 100},
+        {"exclude": ["i2", "a/b", "x"]},
+    ],
 )
 async def test_each_list_is_the_one_that_a_call_for_its_user_gives(
     client: httpx.AsyncClient, options: dict[str, Any]
@@ -112,7 +121,10 @@ async def test_more_users_than_a_piece_holds_get_what_they_get_alone(
         ({"user_ids": ["\ud800"]}, "user_ids.0"),
         ({"user_ids": ["u1"], "limit": 0}, "limit"),
         ({"user_ids": ["u1"], "limit": 101}, "limit"),
-        ({"user_ids": ["u1"], "explain": "full"}, "explain"),
+        ({"user_ids": ["u1"], "explain": "everything"}, "explain"),
+        ({"user_ids": ["u1"], "cursor": "x"}, "cursor"),
+        ({"user_ids": ["u1"], "diversity": 1.5}, "diversity"),
+        ({"user_ids": ["u1"], "filter": ["a"]}, "filter.0"),
         ({"user_ids": ["u1"], "limt": 3}, "limt"),
         ([], "body"),
     ],

@@ -110,7 +110,7 @@ async def test_an_accepted_fact_marks_the_evidence_that_rests_on_it(
 
 
 async def test_popular_items_have_no_reason_of_the_model(client: httpx.AsyncClient) -> None:
-    assert set((await reasons(client, "late")).values()) == {None}
+    assert set((await reasons(client, "nobody", fallback="popular")).values()) == {None}
 
 
 async def test_every_cited_fact_is_stored(client: httpx.AsyncClient) -> None:

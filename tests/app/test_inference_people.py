@@ -162,3 +162,41 @@ def test_new_items_are_scored_from_their_facts_and_left_out_without(release: Inf
     assert ids(found) == ["n1"]
     assert -10 < found[0].score <= 0
     assert release.people.score_new_items(Person("ann"), {}, facts) == []
+
+
+@pytest.mark.parametrize("multipliers", [{}, {"genre": 0.5}])
+def test_a_list_among_some_items_is_the_whole_list_without_the_others(
+    release: InferenceRelease, multipliers: dict[str, float]
+) -> None:
+    person, among = Person("ann", HISTORY, multipliers), {f"i{k}" for k in range(0, ITEMS, 3)}
+    whole = release.people.recommend(person, ITEMS, HISTORY)
+    expected = [item.item_id for item in whole if item.item_id in among]
+    found = release.people.recommend(person, 5, HISTORY, among=among)
+    assert ids(found) == expected[:5]
+    assert release.people.recommend(person, 5, HISTORY, among=set()) == []
+
+
+def test_standings_are_the_places_in_the_list_as_it_is_and_with_a_preference_masked(release: InferenceRelease) -> None:
+    person, names = Person("bob", HISTORY), ["i0", "i7", "i30"]
+    found = release.people.standings(person, names, ["genre", "writer"], HISTORY)
+    for without, places in [({}, [s.place for s in found])] + [
+        ({name: 0.0}, [s.without[name] for s in found]) for name in ("genre", "writer")
+    ]:
+        ranked = release.people.recommend(Person("bob", HISTORY, without), ITEMS, HISTORY)
+        at = {item.item_id: (n, item.score) for n, item in enumerate(ranked, start=1)}
+        assert [place.rank for place in places] == [at[name][0] for name in names]
+        assert [place.score for place in places] == pytest.approx([at[name][1] for name in names], abs=1e-12)
+
+
+def test_a_seen_item_has_the_place_that_it_would_have_were_it_not_seen(release: InferenceRelease) -> None:
+    (found,) = release.people.standings(Person("ann", HISTORY), ["i8"], (), HISTORY)
+    ranked = release.people.recommend(Person("ann", HISTORY), ITEMS, [item for item in HISTORY if item != "i8"])
+    assert ids(ranked)[found.place.rank - 1] == "i8"
+
+
+def test_standings_of_what_the_release_does_not_know_are_refused(release: InferenceRelease) -> None:
+    for items, relations in ((["no such item"], []), (["i0"], ["unheard-of"])):
+        with pytest.raises(NotInRelease):
+            release.people.standings(Person("ann"), items, relations)
+    assert release.people.knows_preference("genre")
+    assert not release.people.knows_preference("unheard-of")

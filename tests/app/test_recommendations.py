@@ -28,6 +28,7 @@ async def test_the_nearest_unseen_items_come_first(client: httpx.AsyncClient) ->
 async def test_the_body_has_exactly_the_fields_of_the_contract(client: httpx.AsyncClient, release_id: str) -> None:
     body = (await client.get("/users/u1/recommendations?limit=1")).json()
     assert len(body.pop("recommendation_id")) == 36
+    assert body.pop("next_cursor").isascii()
     assert body == {
         "user_id": "u1",
         "release": release_id,
@@ -36,7 +37,6 @@ async def test_the_body_has_exactly_the_fields_of_the_contract(client: httpx.Asy
         "items": [
             {"rank": 1, "item_id": "i2", "title": "Gladiator", "score": pytest.approx(-0.1), "explanation": None}
         ],
-        "next_cursor": None,
     }
 
 
@@ -88,13 +88,46 @@ async def test_c96_an_unknown_user_is_404_and_with_fallback_popular(client: http
     assert [(i["item_id"], i["score"]) for i in popular.json()["items"]] == [("i1", 3.0), ("i2", 3.0), ("i5", 2.0)]
 
 
-async def test_a_user_who_came_after_training_gets_popular_items_without_the_seen_ones(
+async def test_a_user_who_came_after_training_is_folded_in_from_the_history(client: httpx.AsyncClient) -> None:
+    # Half the mean of 1.0 and 1.1 is .525: i4 lies .125 from director, i6 .225, i7 .475, and i5 .525 from genre.
+    answer = (await client.get("/users/late/recommendations?limit=4")).json()
+    assert answer["strategy"] == "fold_in"
+    assert [(i["item_id"], i["score"]) for i in answer["items"]] == [
+        ("i4", pytest.approx(-0.125)),
+        ("i6", pytest.approx(-0.225)),
+        ("i7", pytest.approx(-0.475)),
+        ("i5", pytest.approx(-0.525)),
+    ]
+
+
+async def test_a_new_user_without_a_history_gets_popular_items_until_the_first_event(client: httpx.AsyncClient) -> None:
+    await client.put("/users/fresh")
+    answer = (await client.get("/users/fresh/recommendations?limit=2")).json()
+    assert (answer["strategy"], [i["item_id"] for i in answer["items"]]) == ("popular", ["i1", "i2"])
+    event = {"event_id": "fresh 1", "user_id": "fresh", "item_id": "i2", "type": "like", "ts": 5}
+    assert (await client.post("/events", json=[event])).json()["accepted"] == 1
+    # .55 now: i4 1.4 lies .15 from director.
+    answer = (await client.get("/users/fresh/recommendations?limit=1")).json()
+    assert (answer["strategy"], answer["items"][0]["item_id"]) == ("fold_in", "i4")
+    assert answer["items"][0]["score"] == pytest.approx(-0.15)
+
+
+async def test_who_only_dislikes_is_not_folded_in_from_it(client: httpx.AsyncClient) -> None:
+    event = {"event_id": "e 1", "user_id": "grumpy", "item_id": "i1", "type": "dislike", "ts": 5}
+    assert (await client.post("/events", json=[event])).json()["accepted"] == 1
+    answer = (await client.get("/users/grumpy/recommendations?limit=1")).json()
+    assert (answer["strategy"], answer["items"][0]["item_id"]) == ("popular", "i2")
+
+
+async def test_what_a_known_user_met_since_training_is_left_out_and_leaves_the_other_scores(
     client: httpx.AsyncClient,
 ) -> None:
-    answer = (await client.get("/users/late/recommendations?limit=2")).json()
-    assert answer["strategy"] == "popular"
-    # Without i1 and i2, which `late` has met: i5 has two; all others one, by `all`. ".." sorts first.
-    assert [(i["item_id"], i["score"]) for i in answer["items"]] == [("i5", 2.0), ("..", 1.0)]
+    before = (await client.get("/users/u1/recommendations?limit=3")).json()
+    event = {"event_id": "e 2", "user_id": "u1", "item_id": "i2", "type": "like", "ts": 99}
+    await client.post("/events", json=[event])
+    after = (await client.get("/users/u1/recommendations?limit=2")).json()
+    assert after["strategy"] == "personalized"
+    assert [i["score"] for i in after["items"]] == [i["score"] for i in before["items"][1:]]
 
 
 async def test_c97_an_item_whose_score_is_not_finite_is_left_out_of_the_list(
@@ -109,7 +142,8 @@ async def test_c97_an_item_whose_score_is_not_finite_is_left_out_of_the_list(
     broken = Broken(whole.info, whole.users, whole.items, whole.entities, whole.relations)
     async with start(backend.settings(), MemoryStore({release_id: broken})) as client:
         await client.post(f"/releases/{release_id}/activate")
-        assert await ids(client, "/users/u1/recommendations?limit=3") == ["i2", "i6"]
+        assert await ids(client, "/users/u1/recommendations?limit=3") == ["i2", "i6", "i4"]
+        assert await ids(client, "/users/u1/recommendations?limit=100") == ["i2", "i6", "i4", "i7", "a/b", ".."]
 
 
 async def test_c108_an_item_met_since_the_last_call_is_gone_from_the_next(

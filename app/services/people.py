@@ -1,0 +1,78 @@
+"""Who a list is for: a user with a trained vector, somebody who is folded in from what they like, or nobody known.
+
+A trained vector stays as it was trained. What a user met since is not recommended again, and explains, from the very
+next call; it moves the vector at the next training: a release does not tell which events it was made of, and folded in
+again from everything, a known user would lose what only training knows. Who wants it to count at once names the items
+in `POST /recommendations`, and is then folded in from the whole history and those.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from app.errors import NotInRelease
+from app.ports import LoadedRelease
+from app.ports_people import Person
+from app.steering import Steerings
+from app.stored import Histories, History
+
+Strategy = Literal["personalized", "fold_in", "popular"]
+NO_HISTORY = History((), frozenset())
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """A person as the active release sees them. `reasons` are the items that may explain something, newest first.
+
+    The person's `user_id` is None unless the release has a vector for it. With the strategy `popular`, the release
+    knows nothing of them.
+    """
+
+    person: Person
+    strategy: Strategy
+    history: History
+    reasons: Sequence[str]
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether the release's own lists are theirs: a trained vector, without steering."""
+        return self.strategy == "personalized" and not self.person.multipliers
+
+
+def case_of(
+    release: LoadedRelease,
+    user_id: str | None,
+    history: History,
+    multipliers: Mapping[str, float],
+    items: Sequence[str] = (),
+) -> Case:
+    """See somebody as a release does; with `items`, which they like beside their history, they are folded in."""
+    reasons = list(dict.fromkeys((*items, *history.reasons)))
+    if user_id is not None and not items and release.recommender.knows_user(user_id):
+        return Case(Person(user_id, reasons, multipliers), "personalized", history, reasons)
+    person = Person(None, reasons, multipliers)
+    try:
+        release.people.is_folded_in(person)
+    except NotInRelease:
+        return Case(person, "popular", history, reasons)
+    return Case(person, "fold_in", history, reasons)
+
+
+class PeopleReader:
+    """Reads what is stored of people."""
+
+    def __init__(self, histories: Histories, steerings: Steerings) -> None:
+        self._histories = histories
+        self._steerings = steerings
+
+    async def read(self, release: LoadedRelease, user_id: str, steered: bool, items: Sequence[str] = ()) -> Case:
+        """See one user as a release does; where nothing was ever steered, nobody is asked for it."""
+        history = (await self._histories.histories([user_id])).get(user_id, NO_HISTORY)
+        multipliers = (await self._steerings.of([user_id])).get(user_id, {}) if steered else {}
+        return case_of(release, user_id, history, multipliers, items)
+
+    async def read_many(self, release: LoadedRelease, user_ids: Sequence[str]) -> dict[str, Case]:
+        """See many stored users as a release does."""
+        histories = await self._histories.histories(user_ids)
+        steerings = await self._steerings.of(list(histories))
+        return {user: case_of(release, user, history, steerings.get(user, {})) for user, history in histories.items()}
