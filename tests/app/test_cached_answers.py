@@ -1,10 +1,12 @@
 """From whichever layer an answer comes, it has the same bytes; whoever writes, the very next call anywhere knows."""
 
 import asyncio
+import inspect
 
 import httpx
 import pytest
 
+from app import dependencies
 from app.db.session import Database
 from tests.app import world
 from tests.app.conftest import Backend, Start
@@ -68,6 +70,14 @@ async def test_a_title_that_another_process_changed_is_told_by_the_next_call(
         changed = await one.put("/items/i2", json={"title": "Gladiator (2000)", "entity_id": "f2"})
         assert changed.status_code in (200, 201, 204), changed.text
         assert (await other.get(PATH)).json()["items"][0]["title"] == "Gladiator (2000)"
+
+
+def test_nothing_that_a_route_depends_on_is_sent_through_a_thread() -> None:
+    made_here = [
+        f for f in vars(dependencies).values() if inspect.isfunction(f) and f.__module__ == dependencies.__name__
+    ]
+    assert len(made_here) >= 5
+    assert [f.__name__ for f in made_here if not inspect.iscoroutinefunction(f)] == []
 
 
 async def test_two_hundred_at_once_over_two_processes_compute_at_most_once_in_each(
