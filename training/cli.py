@@ -33,7 +33,7 @@ from training.config import preset_names
 from training.data.dataset import Dataset
 from training.data.indexed import IndexedDataset
 from training.presets import SystemRecipe, load_recipe
-from training.progress import RichObserver
+from training.progress import FileObserver, Observers, RichObserver
 from training.refit import refit_config
 from training.release import calibrated, calibration_rows, make_release, measure_on_test, summary_rows
 from training.trainer import train
@@ -67,6 +67,9 @@ def train_command(
         ),
     ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --out after a stop or kill.")] = False,
+    progress: Annotated[
+        Path | None, typer.Option(help="A JSON file to keep up to date with how far the run is, for others to read.")
+    ] = None,
 ) -> None:
     """Train a model; the best epoch on validation becomes OUT/checkpoint."""
     with told_plainly():
@@ -77,7 +80,8 @@ def train_command(
         for path in warm_starts or []:
             _note_other_data(path, dataset)
         with RichObserver(recipe.config.epochs) as observer:
-            result = train(recipe.config, dataset, run, choose_device(device), observer, resume, warm_starts or [])
+            told = Observers(observer, *([FileObserver(progress, recipe.config.epochs)] if progress else []))
+            result = train(recipe.config, dataset, run, choose_device(device), told, resume, warm_starts or [])
     say(f"best epoch {result.best_epoch} of {len(result.history)}: {result.checkpoint}")
 
 

@@ -1,5 +1,9 @@
-"""How a run looks in a terminal: a bar for the epoch, a line of losses and metrics after each."""
+"""How a run looks: in a terminal a bar and a line of losses and metrics for each epoch; in a file, to others."""
 
+import json
+import time
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any, Self
 
 from rich.console import Console
@@ -40,6 +44,68 @@ class RichObserver:
     def epoch(self, record: dict[str, Any]) -> None:
         """Print an epoch's line: losses of both tasks, metrics in percent, a star for a new best."""
         self._console.print(describe(record), highlight=False, soft_wrap=True)
+
+
+class FileObserver:
+    """Writes how far a run is to a JSON file, for whoever watches from another process.
+
+        {"epochs": 60, "epoch": 3, "step": 17, "steps": 89, "history": [{"epoch": 1, …}, {"epoch": 2, …}]}
+
+    The file is replaced in one step: after each epoch, and within one at most once in `every_seconds`. A resumed run
+    goes on with the history that stands there.
+    """
+
+    def __init__(
+        self, path: Path, epochs: int, every_seconds: float = 1.0, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._path = path
+        self._every_seconds = every_seconds
+        self._clock = clock
+        self._written_at = float("-inf")
+        self._values = {"epochs": epochs, "epoch": 0, "step": 0, "steps": None, "history": _history(path)}
+
+    def step(self, epoch: int, done: int, of: int) -> None:
+        """Note a step; write it if the last writing was long enough ago."""
+        self._values |= {"epoch": epoch, "step": done, "steps": of}
+        if self._clock() - self._written_at >= self._every_seconds:
+            self._write()
+
+    def epoch(self, record: dict[str, Any]) -> None:
+        """Note an epoch, and write. Records of the same epoch and later ones, from before a kill, make room."""
+        history: Any = self._values["history"]
+        self._values["history"] = [old for old in history if old["epoch"] < record["epoch"]] + [record]
+        self._write()
+
+    def _write(self) -> None:
+        self._written_at = self._clock()
+        aside = self._path.with_name(f".{self._path.name}.partial")
+        aside.write_text(json.dumps(self._values), encoding="utf-8")
+        aside.replace(self._path)
+
+
+class Observers:
+    """Several who watch the same run."""
+
+    def __init__(self, *observers: Any) -> None:
+        self._observers = observers
+
+    def step(self, epoch: int, done: int, of: int) -> None:
+        """Tell each of a step."""
+        for observer in self._observers:
+            observer.step(epoch, done, of)
+
+    def epoch(self, record: dict[str, Any]) -> None:
+        """Tell each of an epoch."""
+        for observer in self._observers:
+            observer.epoch(record)
+
+
+def _history(path: Path) -> list[dict[str, Any]]:
+    try:
+        history = json.loads(path.read_text(encoding="utf-8"))["history"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return []
+    return history if isinstance(history, list) else []
 
 
 def describe(record: dict[str, Any]) -> str:
