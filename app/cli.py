@@ -4,10 +4,10 @@ import asyncio
 import json
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 import typer
 from rich.console import Console
@@ -24,12 +24,16 @@ from app.db.opened import opened
 from app.db.releases import ReleaseRepository
 from app.db.schema import SchemaCheck
 from app.db.schema import migrate as run_migrations
+from app.db.serving import ServingRepository
 from app.db.session import Database
-from app.errors import ServiceError, StorageUnavailable
+from app.errors import NoFormerRelease, ReleaseRefused, ServiceError, StorageUnavailable
+from app.lazy_releases import LazyReleaseStore
+from app.logs import configure_logging
 from app.metrics import shared_figures
 from app.ports import ReleaseInfo, ReleaseStore
 from app.services.access import is_loopback
 from app.settings import Settings, SettingsError, load_settings
+from app.worker.loop import Worker
 
 cli = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False, help=__doc__)
 cli.add_typer(keys, name="keys")
@@ -42,6 +46,7 @@ _OPEN_TO_ALL = (
     "KTUP_HOST: no key has been made yet, and until then the server listens to this machine only: make one with "
     "`python -m app keys create NAME`, or set KTUP_ACCESS=open where the network lets in nobody else"
 )
+T = TypeVar("T")
 
 
 @cli.command()
@@ -112,6 +117,27 @@ def serve() -> None:
 
 
 @cli.command()
+def rollback() -> None:
+    """Go back to the release that was active before, once it is checked; running processes follow within seconds."""
+    settings = load_settings()
+    former = asyncio.run(_serving(settings, lambda rows: rows.former()))
+    if former is None:
+        raise NoFormerRelease
+    _releases(settings).load(former)
+    if not asyncio.run(_serving(settings, lambda rows: rows.roll_back(former))):
+        raise ReleaseRefused(former, "another release was activated meanwhile; look, and try again")
+    _out.print(f"{former} is active again.")
+
+
+@cli.command()
+def worker() -> None:
+    """Run training jobs, one at a time, until SIGTERM or Ctrl-C; a job that runs then is given back to others."""
+    settings = load_settings()
+    configure_logging(settings.log_level)
+    asyncio.run(_work(settings))
+
+
+@cli.command()
 def demo(
     prepare_only: Annotated[bool, typer.Option("--prepare-only", help="Stop before the server starts.")] = False,
 ) -> None:
@@ -174,8 +200,8 @@ def _releases(settings: Settings) -> ReleaseStore:
     return FileReleaseStore(settings.releases_dir)
 
 
-async def _open(settings: Settings) -> Database:
-    database = Database(_database_url(settings), pool_size=1, timeout_seconds=settings.database_timeout_seconds)
+async def _open(settings: Settings, pool_size: int = 1) -> Database:
+    database = Database(_database_url(settings), pool_size=pool_size, timeout_seconds=settings.database_timeout_seconds)
     problem = await SchemaCheck(database).problem()
     if problem is not None:
         await database.close()
@@ -209,6 +235,24 @@ async def _activate(settings: Settings, release_id: str) -> None:
     database = await _open(settings)
     try:
         await ReleaseRepository(database).activate(release_id)
+    finally:
+        await database.close()
+
+
+async def _serving(settings: Settings, ask: Callable[[ServingRepository], Awaitable[T]]) -> T:
+    database = await _open(settings)
+    try:
+        return await ask(ServingRepository(database))
+    finally:
+        await database.close()
+
+
+async def _work(settings: Settings) -> None:
+    stop, database = asyncio.Event(), await _open(settings, pool_size=2)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    try:
+        await Worker(settings, database, LazyReleaseStore(settings.releases_dir)).work_on(stop)
     finally:
         await database.close()
 

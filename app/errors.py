@@ -9,6 +9,9 @@ ServiceError(message)
     InvalidQuery(field, ...)  the request can be read but makes no sense
     CursorExpired(reason)     the list that a cursor is of cannot be followed any more
     NoActiveRelease(reason)   ReleaseRefused(release_id, reason)
+    NoFormerRelease           nothing to roll back to
+    NoExperiment              none runs
+    UnknownJob(job_id)        JobConflict(job_id)       JobFinished(job_id, state)
     StorageUnavailable        the database is away, too slow, or not migrated
     Overloaded                more requests wait for scoring than the queue may hold
     MissingKey  InvalidKey  NotAllowed(scope)  RateLimited(seconds)  BodyTooLarge(most)  UnknownTenant(name)
@@ -133,6 +136,45 @@ class ReleaseRefused(ServiceError):
         super().__init__(f"Release {release_id!r} was refused: {reason}")
         self.release_id = release_id
         self.reason = reason
+
+
+class NoFormerRelease(ServiceError):
+    """There is nothing to roll back to."""
+
+    def __init__(self) -> None:
+        super().__init__("No release was active before the one that is.")
+
+
+class NoExperiment(ServiceError):
+    """No experiment runs."""
+
+    def __init__(self) -> None:
+        super().__init__("No experiment runs.")
+
+
+class UnknownJob(ServiceError):
+    """No training job has this id."""
+
+    def __init__(self, job_id: str) -> None:
+        super().__init__(f"No training job has the id {job_id!r}.")
+        self.job_id = job_id
+
+
+class JobConflict(ServiceError):
+    """A job for the same data is queued or runs already."""
+
+    def __init__(self, job_id: str) -> None:
+        super().__init__(f"The training job {job_id!r} for the same data has not ended yet.")
+        self.job_id = job_id
+
+
+class JobFinished(ServiceError):
+    """A job has ended; there is nothing to cancel."""
+
+    def __init__(self, job_id: str, state: str) -> None:
+        super().__init__(f"The training job {job_id!r} has ended: {state}.")
+        self.job_id = job_id
+        self.state = state
 
 
 class StorageUnavailable(ServiceError):

@@ -27,6 +27,7 @@ from app.ports import (
     ScoredItem,
     Tie,
 )
+from app.tenancy import current_tenant, releases_of
 from models.checkpoint import CheckpointError
 from models.explanation.attribution import attribute
 from models.explanation.evidence import rank_ties
@@ -38,10 +39,14 @@ log = logging.getLogger(__name__)
 
 
 class FileReleaseStore:
-    """The folder of releases."""
+    """The folder of releases; each tenant has its own."""
 
     def __init__(self, releases: Path) -> None:
-        self._releases = releases
+        self._all = releases
+
+    @property
+    def _releases(self) -> Path:
+        return releases_of(self._all, current_tenant())
 
     def list(self) -> list[ReleaseInfo]:
         """Give every release directory, newest first; a broken one with its problem. A missing folder is empty."""
@@ -246,5 +251,9 @@ def _info_of(manifest: Mapping[str, Any]) -> ReleaseInfo:
         dataset=manifest["dataset"]["name"],
         metrics=manifest["metrics"],
         counts=manifest["counts"],
-        extra={"index": manifest["index"], "dataset_hash": manifest["dataset"]["content_hash"]},
+        extra={
+            "index": manifest["index"],
+            "dataset_hash": manifest["dataset"]["content_hash"],
+            "seed": manifest["training"].get("seed"),
+        },
     )

@@ -3,8 +3,6 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
-from functools import cached_property
-from pathlib import Path
 
 from fastapi import FastAPI
 
@@ -16,14 +14,17 @@ from app.db.keys import KeyRepository
 from app.db.labels import entity_repository, relation_repository
 from app.db.releases import ReleaseRepository
 from app.db.schema import SchemaCheck
+from app.db.serving import ServingRepository
 from app.db.session import Database
 from app.db.stores import open_stores
 from app.db.versions import VersionReader
 from app.dependencies import Services
 from app.errors import StorageUnavailable
+from app.lazy_releases import LazyReleaseStore
 from app.logs import configure_logging
 from app.metrics import Metrics, ReleaseFigures
-from app.ports import Cache, LoadedRelease, ReleaseInfo, ReleaseStore
+from app.operations import running_operations, served_log
+from app.ports import Cache, ReleaseStore
 from app.rate_limits import SlidingLimits
 from app.remembered import Remembered, RememberedItems, RememberedLabels
 from app.routers.api import create_api
@@ -45,6 +46,7 @@ from app.services.recommendations import RecommendationService
 from app.services.releases import ReleaseManager
 from app.services.review import ReviewService
 from app.services.scoring import ScoringPool
+from app.services.served import ServedLog
 from app.settings import Settings, load_settings
 
 
@@ -59,14 +61,16 @@ def create_app(settings: Settings, release_store: ReleaseStore | None = None) ->
         versions, seconds = VersionReader(database), settings.cache_ttl_seconds
         facts = FactRepository(database, Remembered(versions, seconds), Remembered(versions, seconds))
         store = release_store or LazyReleaseStore(settings.releases_dir)
-        services = join(settings, database, versions, facts, cache, store)
+        served = served_log(settings, database, metrics)
+        services = join(settings, database, versions, facts, cache, store, served, metrics)
         app.state.services = services
         metrics.watch(ReleaseFigures(lambda: services.releases.served()))
         services.releases.start()
         services.erasure.start()
         reading = asyncio.create_task(_prepare(facts))
         try:
-            yield
+            async with running_operations(database, services.releases, served) as app.state.operations:
+                yield
         finally:
             reading.cancel()
             await asyncio.wait([reading])
@@ -110,31 +114,6 @@ def open_access(settings: Settings, keys: KeyRepository) -> AccessService:
     return AccessService(keys, limits, settings.access, settings.rate_limit)
 
 
-class LazyReleaseStore:
-    """The releases on disk, read by code that is imported at its first use.
-
-    torch and faiss take seconds to load. That happens in the thread that loads the first release, so that the
-    service is live, and says what is missing, from the first moment.
-    """
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-
-    @cached_property
-    def _store(self) -> ReleaseStore:
-        from app.inference import FileReleaseStore
-
-        return FileReleaseStore(self._folder)
-
-    def list(self) -> list[ReleaseInfo]:
-        """List every release directory, newest first."""
-        return self._store.list()
-
-    def load(self, release_id: str) -> LoadedRelease:
-        """Load and check a release as a whole."""
-        return self._store.load(release_id)
-
-
 async def _prepare(facts: FactRepository) -> None:
     """Read the graph ahead of the first explanation; where that fails, the first explanation reads it."""
     with suppress(StorageUnavailable):
@@ -148,12 +127,16 @@ def join(
     facts: FactRepository,
     cache: Cache,
     store: ReleaseStore,
+    served: ServedLog,
+    metrics: Metrics,
 ) -> Services:
     """Give each service what it needs."""
     items, seconds = ItemRepository(database), settings.cache_ttl_seconds
     entities, relations, stores = entity_repository(database), relation_repository(database), open_stores(database)
     scoring = ScoringPool(settings.scoring_threads, settings.scoring_queue)
-    releases = ReleaseManager(store, ReleaseRepository(database), settings.release_poll_seconds)
+    releases = ReleaseManager(
+        store, ReleaseRepository(database), ServingRepository(database), settings.release_poll_seconds
+    )
     kept = RememberedItems(items, Remembered(versions, seconds), Remembered(versions, seconds))
     names = [RememberedLabels(table, Remembered(versions, seconds)) for table in (entities, relations)]
     explanations, popular = ExplanationService(facts, kept, names[0], names[1], scoring), PopularItems(items)
@@ -169,11 +152,13 @@ def join(
             ranker=ranker,
             explanations=explanations,
             cache=cache,
-            answers=Answers(cache, seconds),
+            answers=Answers(cache, seconds, metrics.lookup),
             snapshots=snapshots,
-            render=render,
+            render=served.noting(render),
         ),
-        batches=BatchService(versions, people, kept, releases, stores.filters, ranker, explanations, cache, snapshots),
+        batches=BatchService(
+            versions, people, kept, releases, stores.filters, ranker, explanations, cache, snapshots, served.offer
+        ),
         completions=CompletionService(facts, stores.reviews, entities, relations, releases, scoring),
         releases=releases,
         health=HealthService(SchemaCheck(database), releases, cache),

@@ -60,7 +60,10 @@ class Metrics:
             "ktup_request_seconds", "Time to the last byte.", ["route"], registry=self._registry, buckets=_BUCKETS
         )
         self._lookups = Counter(
-            "ktup_cache_lookups", "Reads of the cache.", ["layer", "outcome"], registry=self._registry
+            "ktup_cache_lookups",
+            "Questions by where their answer was: process, shared, running (being computed for others), or none.",
+            ["found"],
+            registry=self._registry,
         )
         self._logged = Counter(
             "ktup_served_lists", "Lists offered to the log of what was served.", ["outcome"], registry=self._registry
@@ -77,9 +80,9 @@ class Metrics:
         self._requests.labels(method, route, str(status)).inc()
         self._seconds.labels(route).observe(seconds)
 
-    def lookup(self, layer: str, hit: bool) -> None:
-        """Count one read of a layer of the cache."""
-        self._lookups.labels(layer, "hit" if hit else "miss").inc()
+    def lookup(self, found: str) -> None:
+        """Count one question to the cache by the layer that had the answer: `app.services.answers` names them."""
+        self._lookups.labels(found).inc()
 
     def logged(self, outcome: str, n: int = 1) -> None:
         """Count lists that were `stored` in the log of what was served, or `dropped` as it was full or failed."""

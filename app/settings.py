@@ -9,7 +9,7 @@ import re
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 PREFIX = "KTUP_"
@@ -70,6 +70,30 @@ class Settings(BaseSettings):
     release_poll_seconds: float = Field(
         3.0, gt=0, le=3_600, description="How often a process asks the database which release is active."
     )
+    datasets_dir: Path = Field(Path("var/datasets"), description="Where training jobs find data sets, by their names.")
+    jobs_dir: Path = Field(Path("var/jobs"), description="Where workers keep what a running job needs.")
+    job_poll_seconds: float = Field(2.0, gt=0, le=3_600, description="How often a worker looks for jobs.")
+    job_beat_seconds: float = Field(
+        2.0, gt=0, le=60, description="How often a worker tells how far its job is, and hears that it is cancelled."
+    )
+    job_lease_seconds: float = Field(
+        60.0, gt=0, le=86_400, description="How long a silent worker keeps its job; at least three beats."
+    )
+    job_threads: int | None = Field(None, ge=1, le=1_024, description="CPU threads of a job; torch's choice if unset.")
+    retrain_events: int = Field(
+        0, ge=0, description="New events since the last job on the database before the next is queued; 0: never."
+    )
+    retrain_seconds: float = Field(
+        86_400.0, gt=0, description="Shortest time between the starts of two such jobs, whatever comes in."
+    )
+    retrain_preset: str = Field("sample", min_length=1, description="The preset of jobs that are queued by themselves.")
+    retrain_activate: bool = Field(False, description="Whether these may activate their release.")
+    retrain_max_drop: float = Field(0.05, ge=0, le=1, description="The share of a figure that they may lose.")
+    served_log_queue: int = Field(
+        10_000, ge=0, description="Lists that may wait to be logged before more are dropped; 0: nothing is logged."
+    )
+    served_log_days: float = Field(30.0, gt=0, description="How long it is remembered what was recommended.")
+    served_log_lists: int = Field(1_000_000, ge=1, description="Lists remembered for each tenant at most.")
     scoring_threads: int = Field(2, ge=1, le=64, description="Threads that score at the same time.")
     scoring_queue: int = Field(256, ge=0, description="Requests that may wait for a scoring thread before a 503.")
     host: str = Field("127.0.0.1", min_length=1, description="Address to listen on.")
@@ -77,6 +101,12 @@ class Settings(BaseSettings):
     workers: int = Field(1, ge=1, le=64, description="Server processes; each loads the release.")
     shutdown_seconds: int = Field(20, ge=1, le=600, description="Time that requests in flight get to finish.")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least severe level logged.")
+
+    @model_validator(mode="after")
+    def _check_lease(self) -> "Settings":
+        if self.job_lease_seconds < 3 * self.job_beat_seconds:
+            raise ValueError("job_lease_seconds: expected at least three times job_beat_seconds")
+        return self
 
     @field_validator("database_url")
     @classmethod

@@ -7,6 +7,7 @@ is one tenant, the first.
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from pathlib import Path
 
 DEFAULT_TENANT = 1
 """The tenant that every database has; its name is `default`."""
@@ -27,3 +28,14 @@ def of_tenant(tenant_id: int) -> Iterator[None]:
         yield
     finally:
         _TENANT.reset(token)
+
+
+def releases_of(folder: Path, tenant_id: int) -> Path:
+    """Give the folder of a tenant's releases, within that of the first: a model says much of those it was trained on.
+
+    No release can have the name of such a folder: a release's id does not begin with a dot.
+
+    >>> releases_of(Path("var"), 1).as_posix(), releases_of(Path("var"), 2).as_posix()
+    ('var', 'var/.tenant-2')
+    """
+    return folder if tenant_id == DEFAULT_TENANT else folder / f".tenant-{tenant_id}"

@@ -5,6 +5,7 @@ import asyncio
 from alembic import context
 from sqlalchemy import Connection, text
 
+from app.db import operation_tables  # noqa: F401 - its tables join the metadata
 from app.db.session import Database
 from app.db.tables import Base
 from app.settings import load_settings

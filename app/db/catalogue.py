@@ -8,6 +8,7 @@ from sqlalchemy import delete, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.catalogue import Erased, StoredItem, StoredUser
+from app.db.served import forget
 from app.db.session import Database
 from app.db.tables import CATALOGUE, ERASURE, Base, Entity, Interaction, Item, Stamp, User, mine
 from app.db.upsert import raise_stamp, upsert
@@ -110,6 +111,7 @@ class PeopleRepository:
             for table in _PERSONAL:
                 condition = (table.c.tenant_id == current_tenant(), table.c.user_id == user_id)
                 rows[table.name] = (await connection.execute(delete(table).where(*condition))).rowcount
+            rows["served_lists"] = await forget(connection, user_id)
             # By more than the version that goes: their sum, which is in the keys of cached answers, never comes again.
             await raise_stamp(connection, ERASURE, version + 1)
         return Erased(rows)

@@ -1,17 +1,15 @@
 """Which release is active, for every process that shares the database."""
 
-from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 
+from app.db.serving import ATTEMPTS, activate, in_utc
 from app.db.session import Database
 from app.db.tables import Release, mine
 from app.db.upsert import upsert
 from app.stored import ReleaseRow
-
-_ATTEMPTS = 5
 
 
 class ReleaseRepository:
@@ -27,26 +25,17 @@ class ReleaseRepository:
             return (await connection.execute(statement)).scalar_one_or_none()
 
     async def activate(self, release_id: str) -> None:
-        """Make a release the only active one; of two at the same moment, the later commit wins."""
-        for attempt in range(_ATTEMPTS):
+        """Make a release the only active one, and end a running experiment; of two at once, the later commit wins."""
+        for attempt in range(ATTEMPTS):
             try:
-                await self._activate_once(release_id)
+                async with self._database.writing() as connection:
+                    await activate(connection, release_id)
             except IntegrityError:
-                # Another process activated between our two statements on PostgreSQL: see its row, then try again.
-                if attempt == _ATTEMPTS - 1:
+                # Another process activated between our statements on PostgreSQL: see its row, then try again.
+                if attempt == ATTEMPTS - 1:
                     raise
             else:
                 return
-
-    async def _activate_once(self, release_id: str) -> None:
-        row = {"release_id": release_id, "activated_at": datetime.now(UTC), "is_active": True, "problem": None}
-        async with self._database.writing() as connection:
-            await connection.execute(
-                update(Release)
-                .where(mine(Release), Release.is_active, Release.release_id != release_id)
-                .values(is_active=False)
-            )
-            await connection.execute(self._upsert(row))
 
     async def refuse(self, release_id: str, problem: str) -> None:
         """Note why a release was refused."""
@@ -59,14 +48,9 @@ class ReleaseRepository:
         statement = select(*columns).where(mine(Release)).order_by(Release.release_id)
         async with self._database.reading() as connection:
             rows = await connection.execute(statement)
-            return [ReleaseRow(row[0], _in_utc(row[1]), row[2], row[3]) for row in rows]
+            return [ReleaseRow(row[0], row[1] and in_utc(row[1]), row[2], row[3]) for row in rows]
 
     def _upsert(self, row: dict[str, Any]) -> Any:
         statement = upsert(self._database.dialect, Release).values(row)
         changed = {name: statement.excluded[name] for name in row if name != "release_id"}
         return statement.on_conflict_do_update(index_elements=[Release.tenant_id, Release.release_id], set_=changed)
-
-
-def _in_utc(time: datetime | None) -> datetime | None:
-    """SQLite keeps no time zone: what was written in UTC comes back without one."""
-    return time.replace(tzinfo=UTC) if time is not None and time.tzinfo is None else time

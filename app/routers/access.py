@@ -18,6 +18,7 @@ _RULES: Sequence[tuple[str, re.Pattern[str], access.Scope]] = (
     ("POST", re.compile(r"/recommendations(/batch)?"), "read"),
     ("DELETE", re.compile(r"/users/[^/]+"), "admin"),
     ("POST", re.compile(r"/(releases|training-jobs)(/.*)?"), "admin"),
+    ("DELETE", re.compile(r"/releases/ab"), "admin"),
 )
 
 

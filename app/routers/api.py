@@ -7,7 +7,7 @@ from fastapi.openapi.utils import get_openapi
 from starlette.types import Lifespan
 
 from app.metrics import Metrics
-from app.routers import health, knowledge_graph, metrics, problems, recommendations, releases, stored
+from app.routers import health, jobs, knowledge_graph, metrics, problems, recommendations, releases, stored
 from app.routers.access import Access, BodyLimit
 from app.routers.access_document import document_access
 from app.routers.instrumentation import CountedRequests, RouteNames
@@ -38,7 +38,7 @@ def create_api(lifespan: Lifespan[FastAPI] | None = None, figures: Metrics | Non
         redoc_url=None,
     )
     api.state.metrics = figures
-    for module in (recommendations, knowledge_graph, releases, health, metrics):
+    for module in (recommendations, knowledge_graph, releases, jobs, health, metrics):
         api.include_router(module.router)
     for router in stored.ROUTERS:
         api.include_router(router)

@@ -75,7 +75,8 @@ async def list_recommendations_of_many(
     """List the best items for each of up to 1,000 users, at a fraction of the cost of as many calls.
 
     The answer is 200 as a whole; each result has the status that a call for its user would have had. Lists are
-    computed anew: all of them with one release and, where it is the same for all, with one state of the catalogue.
+    computed anew, each by the release that answers its user, and with one state of the catalogue where it is the
+    same for all.
     """
     found = await service.recommend(body.batch())
     unknown = {user_id: problem_of(UnknownUser(user_id)) for user_id in body.user_ids if user_id not in found}

@@ -12,6 +12,9 @@ from app.ports import Cache
 SCHEMA = 1
 """Part of every key. Raise it whenever the stored bytes change their form."""
 
+FOUND = ("process", "shared", "running", "none")
+"""Where an answer was: near, in the cache of all processes, being computed for somebody else, or nowhere."""
+
 _JITTER = 0.1
 _encode = json.JSONEncoder(sort_keys=True, separators=(",", ":")).encode
 
@@ -27,8 +30,10 @@ class Answer:
 class Answers:
     """Gives answers from the cache or computes them."""
 
-    def __init__(self, cache: Cache, ttl_seconds: int) -> None:
+    def __init__(self, cache: Cache, ttl_seconds: int, note: Callable[[str], None] = lambda _found: None) -> None:
+        """Take a cache; `note` is told for each question where its answer was, one of `FOUND`."""
         self._cache = cache
+        self._note = note
         self._ttl_seconds = ttl_seconds
         self._running: dict[str, asyncio.Task[bytes]] = {}
 
@@ -42,9 +47,12 @@ class Answers:
         near = self._cache.peek(key)
         if near is not None:
             # Most calls end here: no task, no waiting.
+            self._note("process")
             return near
         task = self._running.get(key)
-        if task is None:
+        if task is not None:
+            self._note("running")
+        else:
             task = asyncio.create_task(self._find(key, compute))
             self._running[key] = task
             task.add_done_callback(lambda done: self._forget(key, done))
@@ -52,6 +60,7 @@ class Answers:
 
     async def _find(self, key: str, compute: Callable[[], Awaitable[Answer]]) -> bytes:
         cached = await self._cache.get(key)
+        self._note("none" if cached is None else "shared")
         if cached is not None:
             return cached
         answer = await compute()

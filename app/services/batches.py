@@ -1,7 +1,7 @@
 """Lists for many users by one call: their histories by one query, their scores by few large products."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from app.filters import Filters
@@ -59,7 +59,9 @@ class BatchService:
         explanations: ExplanationService,
         cache: Cache,
         snapshots: Snapshots,
+        note: Callable[[Recommendations], None] = lambda _list: None,
     ) -> None:
+        """Take what is needed; `note` is told each list that is made."""
         self._versions = versions
         self._people = people
         self._items = items
@@ -69,6 +71,7 @@ class BatchService:
         self._explanations = explanations
         self._cache = cache
         self._snapshots = snapshots
+        self._note = note
 
     async def recommend(self, batch: Batch) -> dict[str, Recommendations]:
         """Give the list of each user; those who were never seen, and asked for no fallback, are left out.
@@ -77,21 +80,30 @@ class BatchService:
             NoActiveRelease, StorageUnavailable, Overloaded: none of it can be computed now.
             UnknownRelation, UnknownEntity, InvalidQuery: a filter names what is not stored.
         """
-        release = self._releases.current()
+        dealt = self._releases.dealt(batch.user_ids)
         # For the stamps alone: what is kept in memory is as new as this.
         await self._versions.of(NOBODY)
         among = await matching_all(self._filters, batch.query.filters)
-        cases = await self._people.read_many(release, batch.user_ids)
-        if batch.query.fallback == "popular":
-            nobody = case_of(release, None, NO_HISTORY, {})
-            cases = {user_id: cases.get(user_id, nobody) for user_id in batch.user_ids}
         found: dict[str, Recommendations] = {}
-        users = [user_id for user_id in batch.user_ids if user_id in cases]
-        for start in range(0, len(users), PIECE):
-            piece = {user_id: cases[user_id] for user_id in users[start : start + PIECE]}
-            async for result in self._lists(release, batch.query, piece, among):
-                found[result.user_id or NOBODY] = result
+        for release, user_ids in dealt:
+            cases = await self._cases(release, batch.query, user_ids)
+            users = list(cases)
+            for start in range(0, len(users), PIECE):
+                piece = {user_id: cases[user_id] for user_id in users[start : start + PIECE]}
+                async for result in self._lists(release, batch.query, piece, among):
+                    found[result.user_id or NOBODY] = result
+                    self._note(result)
         return found
+
+    async def _cases(
+        self, release: LoadedRelease, query: RecommendationQuery, user_ids: Sequence[str]
+    ) -> dict[str, Case]:
+        """See users as a release does, in their order; who was never seen is there only where popular items will do."""
+        cases: Mapping[str, Case] = await self._people.read_many(release, user_ids)
+        if query.fallback == "popular":
+            nobody = case_of(release, None, NO_HISTORY, {})
+            cases = {user_id: cases.get(user_id, nobody) for user_id in user_ids}
+        return {user_id: cases[user_id] for user_id in user_ids if user_id in cases}
 
     async def _lists(
         self,

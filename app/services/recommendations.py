@@ -124,7 +124,7 @@ class RecommendationService:
             UnknownRelation, UnknownEntity, InvalidQuery: a filter names what is not stored, or a cursor no such list.
             CursorExpired: the list cannot be followed any more.
         """
-        release = self._releases.current()
+        release = self._releases.current(query.user_id)
         versions = await self._versions.of(NOBODY if query.user_id is None else query.user_id)
         unknown = query.user_id is not None and versions.history is None
         if unknown and query.fallback != "popular":

@@ -1,28 +1,40 @@
-"""The release that answers: loaded aside, then swapped in by one assignment.
+"""The releases that answer: loaded aside, then swapped in by one assignment.
 
 A request takes `current()` once and keeps that object to its end, so no answer mixes two releases. The database says
-which release is active; every process asks it from time to time and follows.
+for each tenant which release is active, and which experiment runs; every process asks it from time to time and follows.
 """
 
 import asyncio
 import logging
 import re
-from collections.abc import Sequence
+import uuid
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 
 from anyio import to_thread
 
-from app.errors import NoActiveRelease, ReleaseRefused, ServiceError, StorageUnavailable, UnknownRelease
+from app.errors import (
+    NoActiveRelease,
+    NoExperiment,
+    NoFormerRelease,
+    ReleaseRefused,
+    ServiceError,
+    StorageUnavailable,
+    UnknownRelease,
+)
 from app.ports import LoadedRelease, ReleaseInfo, ReleaseStore
+from app.services.serving import Serving
 from app.stored import ReleaseRows
-from app.tenancy import DEFAULT_TENANT, current_tenant
+from app.stored_operations import ExperimentRow, ServingRow, ServingRows
+from app.tenancy import current_tenant, of_tenant
 
 _log = logging.getLogger(__name__)
 
 # No separator, and no leading dot: an id can never name anything outside the folder of releases.
 _RELEASE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}", re.ASCII)
+_UNKNOWN = "not looked up yet"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,39 +56,61 @@ class Activation:
 
 
 class ReleaseManager:
-    """Loads, swaps and follows the active release."""
+    """Loads, swaps and follows the releases that answer."""
 
-    def __init__(self, store: ReleaseStore, rows: ReleaseRows, poll_seconds: float) -> None:
+    def __init__(self, store: ReleaseStore, rows: ReleaseRows, serving: ServingRows, poll_seconds: float) -> None:
         self._store = store
         self._rows = rows
+        self._serving_rows = serving
         self._poll_seconds = poll_seconds
         self._changing = asyncio.Lock()
-        self._current: LoadedRelease | None = None
-        self._missing = "not looked up yet"
-        self._refused: tuple[str, float] | None = None
+        self._serving: dict[int, Serving] = {}
+        self._missing: dict[int, str] = {}
+        self._not_followed: str | None = _UNKNOWN
+        self._refused: dict[tuple[int, str], float] = {}
         self._follower: asyncio.Task[None] | None = None
 
-    def current(self) -> LoadedRelease:
-        """Give the release that answers now.
+    def current(self, user_id: str | None = None) -> LoadedRelease:
+        """Give the release that answers a user of the current tenant now; without a user, the active one.
 
         Raises:
             NoActiveRelease: none has been loaded; the message says why.
         """
-        release = self._current
-        if release is None:
-            raise NoActiveRelease(f"No release answers yet: {self._missing}.")
-        if not _is_owner():
-            raise NoActiveRelease("No release answers here: none was trained with the data of this tenant.")
-        return release
+        serving = self._serving.get(current_tenant())
+        if serving is None:
+            raise NoActiveRelease(f"No release answers yet: {self.problem}.")
+        return serving.release_for(user_id)
+
+    def dealt(self, user_ids: Sequence[str]) -> list[tuple[LoadedRelease, tuple[str, ...]]]:
+        """Give for each release that answers now those of the users whom it answers, in their order.
+
+        Raises:
+            NoActiveRelease: none has been loaded; the message says why.
+        """
+        self.current()
+        serving = self._serving[current_tenant()]
+        groups: dict[str, list[str]] = {}
+        for user_id in user_ids:
+            groups.setdefault(serving.release_for(user_id).info.release_id, []).append(user_id)
+        return [(serving.release_for(users[0]), tuple(users)) for users in groups.values()]
 
     def served(self) -> list[str]:
-        """Name the releases that answer in this process."""
-        return [] if self._current is None else [self._current.info.release_id]
+        """Name the releases that answer the current tenant in this process."""
+        serving = self._serving.get(current_tenant())
+        loaded = () if serving is None else (serving.first, serving.second)
+        return [release.info.release_id for release in loaded if release is not None]
+
+    def experiment(self) -> ExperimentRow | None:
+        """Give the experiment of the current tenant that this process takes part in."""
+        serving = self._serving.get(current_tenant())
+        return None if serving is None else serving.experiment
 
     @property
     def problem(self) -> str | None:
-        """Why no release answers; None if one does."""
-        return None if self._current is not None else self._missing
+        """Why no release answers the current tenant; None if one does."""
+        if current_tenant() in self._serving:
+            return None
+        return self._not_followed or self._missing.get(current_tenant(), "no release is active")
 
     def start(self) -> None:
         """Begin to follow the database, in the background: the service is live while the release loads."""
@@ -92,23 +126,70 @@ class ReleaseManager:
     async def activate(self, release_id: str) -> Activation:
         """Load and check a release, make it the active one for every process, and answer with it from now on.
 
+        A running experiment ends: who activates a release means it for everybody.
+
         Raises:
             UnknownRelease: there is no such directory.
             ReleaseRefused: its check failed; the one that was active goes on serving.
             StorageUnavailable: the choice cannot be written; nothing has changed.
         """
-        if not _RELEASE_ID.fullmatch(release_id) or not _is_owner():
-            raise UnknownRelease(release_id)
         async with self._changing:
             loaded = await self._load(release_id)
             await self._rows.activate(release_id)
-            previous = self._swap(loaded)
-        return Activation(release_id, previous)
+            return self._activated(Serving(loaded))
+
+    async def roll_back(self) -> Activation:
+        """Go back to the release that was active before; again, to the one before that. An experiment ends.
+
+        Raises:
+            NoFormerRelease: there is none.
+            UnknownRelease, ReleaseRefused, StorageUnavailable: as `activate`.
+        """
+        async with self._changing:
+            while (release_id := await self._serving_rows.former()) is not None:
+                loaded = await self._load(release_id)
+                if await self._serving_rows.roll_back(release_id):
+                    return self._activated(Serving(loaded))
+        raise NoFormerRelease
+
+    async def start_experiment(self, first: str | None, second: str, share: float) -> ExperimentRow:
+        """Answer a share of the users with a second release, and everybody else with the first, from now on.
+
+        Args:
+            first: a release, which becomes the active one; None takes the active one.
+            second: another release.
+            share: how many users get it, from 0 to 1.
+
+        Raises:
+            NoActiveRelease: no first one is named, and none is active.
+            UnknownRelease, ReleaseRefused, StorageUnavailable: as `activate`.
+        """
+        async with self._changing:
+            name = first or self.current().info.release_id
+            loaded, other = await self._load(name), await self._load(second)
+            experiment = ExperimentRow(uuid.uuid4().hex, name, second, share, datetime.now(UTC))
+            await self._serving_rows.start_experiment(experiment)
+            self._activated(Serving(loaded, experiment, other))
+        return experiment
+
+    async def end_experiment(self) -> ExperimentRow:
+        """Answer everybody with the active release again.
+
+        Raises:
+            NoExperiment: none runs.
+            StorageUnavailable: nothing has changed.
+        """
+        async with self._changing:
+            ended = await self._serving_rows.end_experiment()
+            if ended is None:
+                raise NoExperiment
+            serving = self._serving.get(current_tenant())
+            if serving is not None:
+                self._serving[current_tenant()] = Serving(serving.first)
+        return ended
 
     async def list(self) -> list[ListedRelease]:
         """List the releases on disk, newest first."""
-        if not _is_owner():
-            return []
         rows = {row.release_id: row for row in await self._rows.list()}
         infos: Sequence[ReleaseInfo] = await to_thread.run_sync(self._store.list)
         listed = []
@@ -119,6 +200,12 @@ class ReleaseManager:
         return listed
 
     async def _load(self, release_id: str) -> LoadedRelease:
+        """Give a release that is loaded already, or load it."""
+        if not _RELEASE_ID.fullmatch(release_id):
+            raise UnknownRelease(release_id)
+        serving = self._serving.get(current_tenant())
+        if serving is not None and (loaded := serving.loaded(release_id)) is not None:
+            return loaded
         try:
             # Not on the scoring threads: requests go on while this takes its seconds.
             return await to_thread.run_sync(self._store.load, release_id)
@@ -128,52 +215,66 @@ class ReleaseManager:
                 await self._rows.refuse(release_id, error.reason)
             raise
 
-    def _swap(self, loaded: LoadedRelease) -> str | None:
-        previous, self._current = self._current, loaded
-        self._refused = None
-        _log.info("a release is active", extra={"release": loaded.info.release_id})
-        return previous.info.release_id if previous is not None else None
+    def _activated(self, serving: Serving) -> Activation:
+        tenant, release_id = current_tenant(), serving.first.info.release_id
+        before = self._serving.get(tenant)
+        self._serving[tenant] = serving
+        self._refused.clear()
+        _log.info("a release is active", extra={"release": release_id})
+        return Activation(release_id, None if before is None else before.first.info.release_id)
 
     async def _follow(self) -> None:
         while True:
             try:
                 async with self._changing:
-                    await self._catch_up()
+                    await self._catch_up(await self._serving_rows.serving())
+                self._not_followed = None
             except ServiceError as error:
-                self._missing = _short(error)
+                self._not_followed = _short(error)
             except Exception:
-                self._missing = "it could not be loaded"
+                self._not_followed = "it could not be loaded"
                 _log.exception("the active release could not be followed")
             await asyncio.sleep(self._poll_seconds)
 
-    async def _catch_up(self) -> None:
-        """Load what the database calls active, unless it answers already or was refused a moment ago."""
-        wanted = await self._rows.active()
-        if wanted is None:
-            # What serves goes on: an emptied table is no reason to stop answering.
-            self._missing = "no release is active"
+    async def _catch_up(self, wanted: Mapping[int, ServingRow]) -> None:
+        """Follow every tenant. One that has no active release any more keeps what serves: no reason to fall silent."""
+        self._not_followed = None
+        for tenant, row in wanted.items():
+            with of_tenant(tenant):
+                try:
+                    await self._follow_one(row)
+                except ServiceError as error:
+                    self._missing[tenant] = _short(error)
+
+    async def _follow_one(self, row: ServingRow) -> None:
+        """Load what is to answer the current tenant; while the second release loads, the first answers everybody."""
+        first = await self._wanted(row.active)
+        if first is None:
             return
-        if self._current is not None and self._current.info.release_id == wanted:
+        serving = self._serving.get(current_tenant())
+        if serving is None or serving.first is not first:
+            self._activated(Serving(first))
+            serving = self._serving[current_tenant()]
+        if _id(serving.experiment) == _id(row.experiment):
             return
-        if self._is_waiting(wanted):
-            return
-        self._missing = f"{wanted} is being loaded"
+        second = None if row.experiment is None else await self._wanted(row.experiment.release_b)
+        self._serving[current_tenant()] = Serving(first) if second is None else Serving(first, row.experiment, second)
+
+    async def _wanted(self, release_id: str) -> LoadedRelease | None:
+        """Load a release, unless it failed so recently that reading it again would only burn the disk."""
+        key, now = (current_tenant(), release_id), asyncio.get_running_loop().time()
+        if now < self._refused.get(key, now):
+            return None
+        self._missing[current_tenant()] = f"{release_id} is being loaded"
         try:
-            self._swap(await self._load(wanted))
+            return await self._load(release_id)
         except (ReleaseRefused, UnknownRelease):
-            self._refused = (wanted, asyncio.get_running_loop().time() + 20 * self._poll_seconds)
+            self._refused[key] = now + 20 * self._poll_seconds
             raise
 
-    def _is_waiting(self, release_id: str) -> bool:
-        """Whether this release failed so recently that reading it again would only burn the disk."""
-        if self._refused is None or self._refused[0] != release_id:
-            return False
-        return asyncio.get_running_loop().time() < self._refused[1]
 
-
-def _is_owner() -> bool:
-    """Whether releases may be shown to this tenant: they hold the ids and vectors of the default tenant's people."""
-    return current_tenant() == DEFAULT_TENANT
+def _id(experiment: ExperimentRow | None) -> str | None:
+    return None if experiment is None else experiment.experiment_id
 
 
 def _short(error: ServiceError) -> str:

@@ -21,6 +21,7 @@ from app.ports import (
     ScoredItem,
     Tie,
 )
+from app.tenancy import DEFAULT_TENANT, current_tenant
 from tests.app.memory_people import MemoryPeople
 
 
@@ -135,7 +136,7 @@ class MemoryRelease:
 
 @dataclass
 class MemoryStore:
-    """Releases by id; one that holds a reason (a text) is refused. `gate` keeps loading threads waiting."""
+    """Releases of the first tenant by id; one that holds a reason (a text) is refused. `gate` keeps threads waiting."""
 
     releases: dict[str, MemoryRelease | str]
     gate: threading.Event = field(default_factory=threading.Event)
@@ -145,8 +146,8 @@ class MemoryStore:
         self.gate.set()
 
     def list(self) -> list[ReleaseInfo]:
-        infos = []
-        for release_id, release in self.releases.items():
+        infos: list[ReleaseInfo] = []
+        for release_id, release in self.releases.items() if current_tenant() == DEFAULT_TENANT else ():
             broken = ReleaseInfo(release_id, "", "", "", {}, {}, problem=str(release))
             infos.append(broken if isinstance(release, str) else release.info)
         return sorted(infos, key=lambda info: info.created_at, reverse=True)
@@ -154,7 +155,7 @@ class MemoryStore:
     def load(self, release_id: str) -> LoadedRelease:
         self.loads += 1
         self.gate.wait(10)
-        if release_id not in self.releases:
+        if release_id not in self.releases or current_tenant() != DEFAULT_TENANT:
             raise UnknownRelease(release_id)
         release = self.releases[release_id]
         if isinstance(release, str):

@@ -7,12 +7,17 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import anyio
 import httpx
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from app.db.session import Database
 from app.metrics import MEDIA_TYPE, Metrics
 from app.routers.instrumentation import CountedRequests
+from tests.app import world
+from tests.app.conftest import Backend, Start, eventually
+from tests.app.memory_release import MemoryStore
 
 pytestmark = pytest.mark.anyio
 
@@ -59,6 +64,44 @@ async def test_no_id_stands_in_any_figure(client: httpx.AsyncClient) -> None:
     assert "in-particular" not in await figures(client)
 
 
+async def test_questions_are_counted_by_the_layer_that_had_the_answer(
+    backend: Backend, database: Database, releases: MemoryStore, release_id: str, start: Start
+) -> None:
+    async with start(backend.settings(), releases) as one, start(backend.settings(), releases) as other:
+        await one.post(f"/releases/{release_id}/activate")
+        for _ in range(3):
+            await one.get("/users/u1/recommendations")
+
+        async def follows() -> bool:
+            return (await other.get("/health/ready")).status_code == 200
+
+        await eventually(follows)
+        await other.get("/users/u1/recommendations")
+        here = samples(await figures(one), "ktup_cache_lookups_total")
+        there = samples(await figures(other), "ktup_cache_lookups_total")
+    assert here == {("none",): 1, ("process",): 2}
+    assert there == {("none" if backend.redis_url is None else "shared",): 1}
+
+
+async def test_who_asks_while_the_answer_is_computed_shares_it(
+    sqlite: Backend, releases: MemoryStore, release_id: str, start: Start
+) -> None:
+    database = Database(sqlite.database_url)
+    await world.store(database, world.tables())
+    await database.close()
+    gate = releases.releases[release_id].gate  # type: ignore[union-attr]
+    async with start(sqlite.settings(), releases) as client:
+        await client.post(f"/releases/{release_id}/activate")
+        gate.clear()
+        async with anyio.create_task_group() as group:
+            for _ in range(3):
+                group.start_soon(client.get, "/users/u1/recommendations")
+            await anyio.sleep(0.3)
+            gate.set()
+        counts = samples(await figures(client), "ktup_cache_lookups_total")
+    assert counts == {("none",): 1, ("running",): 2}
+
+
 async def test_the_release_that_answers_is_named(client: httpx.AsyncClient, release_id: str) -> None:
     assert samples(await figures(client), "ktup_release_info") == {(release_id,): 1.0}
 
@@ -79,7 +122,7 @@ from app.metrics import Metrics
 metrics = Metrics()
 for _ in range(int(sys.argv[1])):
     metrics.request("GET", "/items", 200, 0.01)
-    metrics.lookup("redis", True)
+    metrics.lookup("shared")
 print(json.dumps(metrics.render().decode()))
 """
 
@@ -99,5 +142,5 @@ def test_two_processes_with_one_folder_are_added_up(tmp_path: Path) -> None:
     count(3)
     text = count(4)
     assert samples(text, "ktup_requests_total") == {("GET", "/items", "200"): 7}
-    assert samples(text, "ktup_cache_lookups_total") == {("redis", "hit"): 7}
+    assert samples(text, "ktup_cache_lookups_total") == {("shared",): 7}
     assert samples(text, "ktup_request_seconds_count") == {("/items",): 7}

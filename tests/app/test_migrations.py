@@ -11,6 +11,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import Connection
 
+from app.db import operation_tables  # noqa: F401 - its tables join the metadata
 from app.db.schema import SchemaCheck, alembic_config, migrate
 from app.db.session import Database
 from app.db.tables import Base

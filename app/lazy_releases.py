@@ -1,0 +1,31 @@
+"""The releases on disk, by a store that loads torch at its first use."""
+
+from functools import cached_property
+from pathlib import Path
+
+from app.ports import LoadedRelease, ReleaseInfo, ReleaseStore
+
+
+class LazyReleaseStore:
+    """The releases on disk, read by code that is imported at its first use.
+
+    torch and faiss take seconds to load. That happens in the thread that loads the first release, so that the
+    service is live, and says what is missing, from the first moment.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    @cached_property
+    def _store(self) -> ReleaseStore:
+        from app.inference import FileReleaseStore
+
+        return FileReleaseStore(self._folder)
+
+    def list(self) -> list[ReleaseInfo]:
+        """List every release directory of the current tenant, newest first."""
+        return self._store.list()
+
+    def load(self, release_id: str) -> LoadedRelease:
+        """Load and check a release of the current tenant as a whole."""
+        return self._store.load(release_id)

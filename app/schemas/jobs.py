@@ -1,0 +1,187 @@
+"""Training jobs: what can be asked for, and how far one is."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+from fastapi import Path
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+from app.stored_operations import JobRequest, JobRow
+
+Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")]
+SettingName = Annotated[str, StringConstraints(pattern=r"^[a-z_]+(\.[a-z_]+)*$", max_length=100)]
+SettingValue = bool | int | Annotated[float, Field(allow_inf_nan=False)] | Annotated[str, Field(max_length=200)] | None
+Metrics = dict[str, float | None]
+JobId = Annotated[str, Path(description="The job's id, as the call that started it gave it.", max_length=100)]
+
+ORDER_EXAMPLE: dict[str, Any] = {
+    "dataset": None,
+    "preset": "sample",
+    "settings": {"epochs": 20},
+    "activate": True,
+    "max_drop": 0.05,
+}
+
+
+class JobOrder(BaseModel):
+    """What to train, and what to do with the release that comes of it."""
+
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [ORDER_EXAMPLE]})
+
+    dataset: Name | None = Field(
+        None,
+        description="A data set directory in the workers' folder of data sets, by its name. Left out: a snapshot of "
+        "what the database holds; accepted facts are among it.",
+    )
+    preset: Name = Field("sample", description="The settings to begin from, as `python -m training` names them.")
+    system: Name | None = Field(None, description="The system of the preset to train; its own model if left out.")
+    settings: dict[SettingName, SettingValue] = Field(
+        default_factory=dict, max_length=100, description="Settings to change, by their dotted names."
+    )
+    activate: bool = Field(
+        False, description="Whether to activate the release if no figure got worse than `max_drop` allows."
+    )
+    max_drop: float = Field(
+        0.05, ge=0, le=1, allow_inf_nan=False, description="The share of a figure that the release may lose, 0 to 1."
+    )
+
+    def request(self) -> JobRequest:
+        """Say what is asked for, without HTTP."""
+        return JobRequest(**self.model_dump())
+
+
+class EpochBody(BaseModel):
+    """One finished epoch."""
+
+    epoch: int = Field(description="Its number, from 1.")
+    seconds: float = Field(description="How long its training took.")
+    losses: Metrics = Field(description="Mean losses, by task.")
+    metrics: Metrics = Field(description="Figures on the validation split; empty if it was not validated.")
+    best: bool = Field(description="Whether it is the best so far.")
+
+
+class ProgressBody(BaseModel):
+    """How far a job is."""
+
+    stage: str = Field(description="`snapshot`, `training`, `release`, `gate` or `activation`.", examples=["training"])
+    epoch: int = Field(description="The epoch under way, from 1; 0 before the first.")
+    epochs: int | None = Field(description="The last epoch, if training does not stop early; null before it began.")
+    step: int = Field(description="Steps done of this epoch.")
+    steps: int | None = Field(description="Steps of an epoch; null before the first.")
+    seconds: float = Field(description="Time spent in finished epochs.")
+    history: list[EpochBody] = Field(description="The finished epochs; empty in lists of jobs.")
+
+
+class GateCheckBody(BaseModel):
+    """One figure of the new release beside that of the active one."""
+
+    metric: str = Field(description="The figure, by its dotted name.", examples=["recommendation.f1"])
+    release: float | None = Field(description="In the new release; null if it is missing or not finite.")
+    active: float | None = Field(description="In the active release; null if there is none.")
+    passed: bool = Field(description="Whether it is finite, and not worse than allowed.")
+
+
+class GateBody(BaseModel):
+    """Whether a new release may take over."""
+
+    passed: bool = Field(description="Whether every check passed.")
+    against: str | None = Field(description="The active release; null if none was.")
+    same_data: bool | None = Field(description="Whether both were measured on the same rows; null if none was active.")
+    checks: list[GateCheckBody] = Field(description="One for each figure that decides.")
+
+
+class JobErrorBody(BaseModel):
+    """Why a job failed."""
+
+    code: str = Field(
+        description="`unknown_dataset`, `nothing_to_train`, `training_refused`, `training_failed`, `release_refused`, "
+        "`release_failed`, `killed`, `gave_up` or `internal_error`."
+    )
+    message: str = Field(description="In words, for people; no trace.")
+    exit_code: int | None = Field(description="Of the process that failed; negative for a signal; null if none did.")
+
+
+class JobBody(BaseModel):
+    """A training job."""
+
+    job_id: str = Field(description="The job.")
+    state: Literal["queued", "running", "succeeded", "failed", "cancelled"] = Field(description="Where it stands.")
+    cause: Literal["call", "schedule"] = Field(description="Who asked for it.")
+    order: JobOrder = Field(description="What was asked for.")
+    cancel_requested: bool = Field(description="Whether its worker was asked to end it.")
+    attempts: int = Field(description="Workers that took it; more than one where a worker died.")
+    created_at: datetime = Field(description="When it was asked for.")
+    started_at: datetime | None = Field(description="When a worker first took it; null before.")
+    finished_at: datetime | None = Field(description="When it ended; null before.")
+    progress: ProgressBody | None = Field(description="How far it is, or was; null before a worker took it.")
+    release_id: str | None = Field(description="The release that came of it; null if none did.")
+    activated: bool = Field(description="Whether that release was activated by the job.")
+    not_activated: str | None = Field(
+        description="Why not, if it was asked for: `worse`, `experiment_runs` or `refused`; else null."
+    )
+    gate: GateBody | None = Field(description="How the release compares; null if there is none.")
+    error: JobErrorBody | None = Field(description="Why it failed; null otherwise.")
+
+    @classmethod
+    def of(cls, job: JobRow, *, whole: bool = True) -> "JobBody":
+        """Convert a row; without `whole`, the finished epochs are left out."""
+        outcome = job.outcome or {}
+        return cls(
+            job_id=job.job_id,
+            state=job.state,
+            cause=job.cause,
+            order=JobOrder.model_validate({name: getattr(job.request, name) for name in JobOrder.model_fields}),
+            cancel_requested=job.cancel_requested,
+            attempts=job.attempts,
+            created_at=job.created_at,
+            started_at=job.started_at,
+            finished_at=job.finished_at,
+            progress=_progress(job.progress, whole),
+            release_id=outcome.get("release_id"),
+            activated=outcome.get("activated", False),
+            not_activated=outcome.get("not_activated"),
+            gate=outcome.get("gate"),
+            error=outcome.get("error"),
+        )
+
+
+class JobListParameters(BaseModel):
+    """How many jobs to list."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    limit: int = Field(20, ge=1, le=100, description="Jobs to return.")
+
+
+class JobList(BaseModel):
+    """The newest training jobs, newest first."""
+
+    jobs: list[JobBody] = Field(description="Jobs, without the history of their epochs.")
+
+    @classmethod
+    def of(cls, jobs: Sequence[JobRow]) -> "JobList":
+        """Convert rows."""
+        return cls(jobs=[JobBody.of(job, whole=False) for job in jobs])
+
+
+def _progress(progress: Mapping[str, Any] | None, whole: bool) -> ProgressBody | None:
+    if progress is None:
+        return None
+    history = [_epoch(record) for record in progress.get("history", [])]
+    return ProgressBody(
+        stage=progress["stage"],
+        epoch=progress.get("epoch", 0),
+        epochs=progress.get("epochs"),
+        step=progress.get("step", 0),
+        steps=progress.get("steps"),
+        seconds=sum(epoch.seconds for epoch in history),
+        history=history if whole else [],
+    )
+
+
+def _epoch(record: Mapping[str, Any]) -> EpochBody:
+    losses = {name.removesuffix("_loss"): value for name, value in record.items() if name.endswith("_loss")}
+    metrics = record.get("valid", {})
+    best = record.get("best", False)
+    return EpochBody(epoch=record["epoch"], seconds=record["seconds"], losses=losses, metrics=metrics, best=best)
