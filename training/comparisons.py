@@ -3,6 +3,7 @@
     Pairs, SharedPairs     users and items, each pair with a negative of its own, or all with the same ones
     Facts, SharedFacts     triples, likewise
     Listed                 users, whose every item is compared with all others
+    Rejections             facts that people called false, each with a true one; a part of Facts and SharedFacts
 
 `over(place)` gives the same batch with each tensor of rows put through `place(vocabulary, rows)`.
 """
@@ -73,24 +74,38 @@ class Listed:
 
 
 @dataclass(frozen=True)
+class Rejections:
+    """(R, 3) head, relation, tail rows that are false, and (R, 3) true ones of the same relations."""
+
+    false: Tensor
+    true: Tensor
+
+    def over(self, place: Place) -> Self:
+        """Give the same facts with their entities replaced; relations stay."""
+        return type(self)(_over_ends(self.false, place), _over_ends(self.true, place))
+
+
+@dataclass(frozen=True)
 class Facts:
     """(B, 3) head, relation, tail rows, (B, 3) corrupted ones, and (B,) whether they may be compared."""
 
     triples: Tensor
     corrupted: Tensor
     usable: Tensor
+    rejections: Rejections | None = None
 
     def over(self, place: Place) -> Self:
         """Give the same batch with its entities replaced; relations stay."""
-        triples, corrupted = self.triples.clone(), self.corrupted.clone()
-        for rows in (triples, corrupted):
-            rows[:, ::2] = place(ENTITIES, rows[:, ::2])
-        return type(self)(triples, corrupted, self.usable)
+        triples, corrupted = _over_ends(self.triples, place), _over_ends(self.corrupted, place)
+        return type(self)(triples, corrupted, self.usable, self.rejections and self.rejections.over(place))
 
     def split(self, size: int) -> Iterator[Self]:
-        """Cut into batches of `size` rows, the last one perhaps smaller."""
-        columns = (self.triples, self.corrupted, self.usable)
-        return (type(self)(*parts) for parts in zip(*(torch.split(c, size) for c in columns), strict=True))
+        """Cut into batches of `size` rows, the last one perhaps smaller; each has all rejections."""
+        columns = (torch.split(rows, size) for rows in (self.triples, self.corrupted, self.usable))
+        return (
+            type(self)(triples, corrupted, usable, self.rejections)
+            for triples, corrupted, usable in zip(*columns, strict=True)
+        )
 
 
 @dataclass(frozen=True)
@@ -101,9 +116,17 @@ class SharedFacts:
     entities: Tensor
     as_tails: Tensor
     as_heads: Tensor
+    rejections: Rejections | None = None
 
     def over(self, place: Place) -> Self:
         """Give the same batch with its entities replaced; relations stay."""
-        triples = self.triples.clone()
-        triples[:, ::2] = place(ENTITIES, triples[:, ::2])
-        return type(self)(triples, place(ENTITIES, self.entities), self.as_tails, self.as_heads)
+        triples, entities = _over_ends(self.triples, place), place(ENTITIES, self.entities)
+        rejections = self.rejections and self.rejections.over(place)
+        return type(self)(triples, entities, self.as_tails, self.as_heads, rejections)
+
+
+def _over_ends(triples: Tensor, place: Place) -> Tensor:
+    """Replace heads and tails of (B, 3) rows."""
+    placed = triples.clone()
+    placed[:, ::2] = place(ENTITIES, placed[:, ::2])
+    return placed

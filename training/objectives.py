@@ -9,15 +9,17 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Generator, Tensor
+from torch.nn import functional
 
 from models.retrieval.ranking import RowLists
 from training import losses
-from training.comparisons import Comparison, Facts, Listed, Pairs, SharedFacts, SharedPairs
+from training.comparisons import Comparison, Facts, Listed, Pairs, Rejections, SharedFacts, SharedPairs
 from training.config import CompletionLoss, RecommendationLoss, TrainingConfig
 from training.data.indexed import IndexedDataset
 from training.sampling import items as item_sampling
 from training.sampling import triples as triple_sampling
 from training.sampling.membership import KnownFacts, KnownSet
+from training.sampling.rejected import RejectedFacts
 
 
 @dataclass(frozen=True)
@@ -130,13 +132,17 @@ def penalties(settings: RecommendationLoss, model: Any, items: Tensor) -> Tensor
 
 @dataclass(frozen=True)
 class CompletionObjective:
-    """Teach a TripleScorer to put facts before what is none; `rows` (n, 3) are what it learns from."""
+    """Teach a TripleScorer to put facts before what is none; `rows` (n, 3) are what it learns from.
+
+    Facts that people rejected join every batch, each as one more row, compared with a fact of the same relation.
+    """
 
     settings: CompletionLoss
     rows: NDArray[np.int64]
     known: KnownSet
     known_facts: KnownFacts
     n_entities: int
+    rejected: RejectedFacts | None = None
 
     @property
     def draws_ahead(self) -> bool:
@@ -145,15 +151,37 @@ class CompletionObjective:
 
     def draw(self, triples: Tensor, generator: Generator) -> Facts | SharedFacts:
         """Draw what (B, 3) head, relation, tail rows are compared with."""
+        rejections = self.rejected.draw(generator) if self.rejected is not None else None
         if self.draws_ahead:
-            return Facts(triples, *triple_sampling.corrupt(self.known, triples, self.n_entities, generator))
+            drawn_ones = triple_sampling.corrupt(self.known, triples, self.n_entities, generator)
+            return Facts(triples, *drawn_ones, rejections)
         heads, relations, tails = triples.unbind(1)
         shared = triple_sampling.shared_entities(self.n_entities, self.settings.negatives, generator, triples.device)
         as_tails = self.known_facts.as_tails(heads, relations, shared)
-        return SharedFacts(triples, shared, as_tails, self.known_facts.as_heads(relations, tails, shared))
+        as_heads = self.known_facts.as_heads(relations, tails, shared)
+        return SharedFacts(triples, shared, as_tails, as_heads, rejections)
 
     def loss(self, model: Any, batch: Facts | SharedFacts, generator: Generator) -> Tensor:
         """Give the loss of a batch; nothing is drawn."""
+        loss = self._of_facts(model, batch)
+        if batch.rejections is None:
+            return loss
+        of_rejected = self._of_rejected(model, batch.rejections)
+        if self.settings.loss == "margin" and self.settings.reduction == "sum":
+            return loss + of_rejected.sum()
+        rows = len(batch.triples)
+        return (rows * loss + of_rejected.sum()) / (rows + len(of_rejected))
+
+    def _of_rejected(self, model: Any, pairs: Rejections) -> Tensor:
+        """Give (R,) losses: the batch's own kind, with the rejected fact for the only negative."""
+        false, true = (model.score_triples(*rows.T.contiguous()) for rows in (pairs.false, pairs.true))
+        if self.settings.loss == "margin":
+            hinged: Tensor = (self.settings.margin + false - true).clamp_min(0.0)
+            return hinged
+        pairwise: Tensor = functional.softplus(self.settings.sharpness * (false - true))
+        return pairwise
+
+    def _of_facts(self, model: Any, batch: Facts | SharedFacts) -> Tensor:
         if isinstance(batch, Facts):
             scores = model.score_triples(*torch.cat([batch.triples, batch.corrupted]).T.contiguous())
             positive, negative = scores.chunk(2)
@@ -179,7 +207,9 @@ def objectives_of(
         facts = np.concatenate([dataset.triples[split] for split in avoid])
         known = KnownSet(facts, (n_entities, len(dataset.relations), n_entities), device)
         lists = KnownFacts(facts, n_entities, len(dataset.relations))
-        completion = CompletionObjective(config.completion, dataset.triples["train"], known, lists, n_entities)
+        train = dataset.triples["train"]
+        rejected = RejectedFacts.of(dataset.rejected, train, device)
+        completion = CompletionObjective(config.completion, train, known, lists, n_entities, rejected)
     return recommendation, completion
 
 

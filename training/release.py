@@ -144,8 +144,7 @@ def measure_on_test(
         metrics["recommendation"] = result.means()
         metrics["most_popular"] = most_popular(dataset, "test", protocol, TOP_N).means()
     if hasattr(checkpoint.model, "score_triples") and len(dataset.triples["test"]):
-        known = np.concatenate(list(dataset.triples.values()))
-        ranks = evaluate_completion(checkpoint.model, dataset.triples["test"], known, device)
+        ranks = evaluate_completion(checkpoint.model, dataset.triples["test"], dataset.settled, device)
         metrics["completion"] = ranks.means(TOP_N, protocol.first_rank)
     return metrics
 

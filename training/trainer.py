@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-import numpy as np
 import torch
 from torch import Generator, Tensor, nn
 
@@ -255,8 +254,7 @@ class _Trainer:
             )
             metrics |= result.means()
         if self.completion and len(self.valid_triples):
-            known = np.concatenate(list(self.dataset.triples.values()))
-            ranks = evaluate_completion(self.model, self.valid_triples, known, self.device)
+            ranks = evaluate_completion(self.model, self.valid_triples, self.dataset.settled, self.device)
             metrics |= ranks.means(settings.top_n, self.protocol.first_rank)
         return metrics
 

@@ -3,6 +3,7 @@
 The digest runs over the tables in the order of `schema.TABLES`. Of each it takes the name, the number of rows and then,
 column by column, the name, the type and the cells in row order. Texts are length-prefixed (first all lengths of the
 column, then all bytes), so no two tables give the same bytes. Parquet's compression and encodings play no part.
+The tables of `schema.OPTIONAL` follow where they have rows: data sets from before them keep their hashes.
 """
 
 import hashlib
@@ -11,7 +12,7 @@ from collections.abc import Mapping
 import numpy as np
 import polars as pl
 
-from training.data.schema import TABLES
+from training.data.schema import OPTIONAL, TABLES
 
 _CHUNK_ROWS = 1 << 17  # bounds the joined copy of a text column in memory
 _NULL_LENGTH = -1
@@ -23,7 +24,8 @@ def content_hash(tables: Mapping[str, pl.DataFrame]) -> str:
     Time: about 0.2 s for a million rows. A cell, a row's place or a null that changes, changes the digest.
     """
     digest = hashlib.sha256()
-    for name, schema in TABLES.items():
+    given = {name: schema for name, schema in OPTIONAL.items() if name in tables and tables[name].height}
+    for name, schema in {**TABLES, **given}.items():
         table = tables[name]
         digest.update(_prefixed(name) + table.height.to_bytes(8, "little"))
         for column in schema.names():

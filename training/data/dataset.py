@@ -14,7 +14,7 @@ from training.data.content_hash import content_hash
 from training.data.errors import InvalidDataset
 from training.data.files import replace_directory
 from training.data.report import ImportReport
-from training.data.schema import FORMAT_VERSION, SPLITS, TABLES, problem
+from training.data.schema import FORMAT_VERSION, OPTIONAL, SPLITS, TABLES, problem
 
 MANIFEST = "manifest.json"
 
@@ -46,7 +46,10 @@ class Manifest(BaseModel):
 
 @dataclass(frozen=True)
 class Dataset:
-    """The tables of `schema.TABLES`, checked against each other, and their manifest."""
+    """The tables of `schema.TABLES`, checked against each other, and their manifest.
+
+    `rejected` has the facts that people called false; most data sets have none.
+    """
 
     name: str
     users: pl.DataFrame
@@ -56,6 +59,7 @@ class Dataset:
     links: pl.DataFrame
     interactions: pl.DataFrame
     triples: pl.DataFrame
+    rejected: pl.DataFrame
     manifest: Manifest
 
     @classmethod
@@ -81,18 +85,19 @@ class Dataset:
             name=name,
             source_format=source_format,
             created_at=datetime.now(UTC).replace(microsecond=0),
-            counts={table: tables[table].height for table in TABLES},
+            counts={table: tables[table].height for table in TABLES} | _counts_of_optional(tables),
             split_counts={table: split_counts(tables[table]) for table in ("interactions", "triples")},
             split=dict(split),
             content_hash=content_hash(tables),
             report=report,
         )
-        return cls(name=name, manifest=manifest, **{table: tables[table] for table in TABLES})
+        return cls(name=name, manifest=manifest, **_with_empty(tables))
 
     @property
     def tables(self) -> dict[str, pl.DataFrame]:
-        """The tables by name, in the order of `schema.TABLES`."""
-        return {name: getattr(self, name) for name in TABLES}
+        """The tables by name, in the order of `schema.TABLES`; of the optional ones those that have rows."""
+        given = {name: getattr(self, name) for name in (*TABLES, *OPTIONAL)}
+        return {name: table for name, table in given.items() if name in TABLES or table.height}
 
     @classmethod
     def load(cls, path: Path) -> Self:
@@ -102,13 +107,14 @@ class Dataset:
             InvalidDataset: no manifest, another format version, a table missing or cut, or the hash differs.
         """
         manifest = _read_manifest(path)
-        tables = {name: _read_table(path, name) for name in TABLES}
+        present = [name for name in OPTIONAL if name in manifest.counts or (path / f"{name}.parquet").exists()]
+        tables = {name: _read_table(path, name) for name in (*TABLES, *present)}
         reason = problem(tables)
         if reason is None and content_hash(tables) != manifest.content_hash:
             reason = "its content is not what the manifest says (content_hash differs); convert it again"
         if reason:
             raise InvalidDataset(path, reason)
-        return cls(name=manifest.name, manifest=manifest, **tables)
+        return cls(name=manifest.name, manifest=manifest, **_with_empty(tables))
 
     def save(self, path: Path, *, overwrite: bool = False) -> None:
         """Write the directory aside, then rename it: `path` holds the whole data set or what it held before.
@@ -130,6 +136,16 @@ def split_counts(table: pl.DataFrame) -> dict[str, int]:
     """Count the rows of each split, in the order train, valid, test; absent splits count 0."""
     counts = dict(table.group_by("split").len().iter_rows())
     return {split: counts.get(split, 0) for split in SPLITS}
+
+
+def _counts_of_optional(tables: Mapping[str, pl.DataFrame]) -> dict[str, int]:
+    return {name: tables[name].height for name in OPTIONAL if name in tables and tables[name].height}
+
+
+def _with_empty(tables: Mapping[str, pl.DataFrame]) -> dict[str, pl.DataFrame]:
+    """Give every table, those that are left out without rows."""
+    empty = {name: schema.to_frame() for name, schema in OPTIONAL.items() if name not in tables}
+    return {**{name: tables[name] for name in (*TABLES, *OPTIONAL) if name in tables}, **empty}
 
 
 def _read_manifest(path: Path) -> Manifest:

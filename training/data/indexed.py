@@ -1,7 +1,7 @@
 """A data set as dense rows: what training and evaluation compute on."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Self
 
 import numpy as np
@@ -23,6 +23,7 @@ class IndexedDataset:
         interactions: split -> (n, 2) int64, user row and item row.
         triples: split -> (n, 3) int64, head row, relation row, tail row (this order, whatever the source had).
         alignment: (n_items,) int64, the entity row of each item, or -1.
+        rejected: (n, 3) int64, rows as in `triples`, of facts that people called false.
     """
 
     name: str
@@ -34,6 +35,7 @@ class IndexedDataset:
     interactions: Mapping[str, NDArray[np.int64]]
     triples: Mapping[str, NDArray[np.int64]]
     alignment: NDArray[np.int64]
+    rejected: NDArray[np.int64] = field(default_factory=lambda: np.empty((0, 3), np.int64))
 
     @classmethod
     def of(cls, dataset: Dataset) -> Self:
@@ -50,7 +52,13 @@ class IndexedDataset:
             interactions=_by_split(dataset.interactions, {"user_id": users, "item_id": items}),
             triples=_by_split(dataset.triples, {"head": entities, "relation": relations, "tail": entities}),
             alignment=_alignment(dataset.links, items, entities),
+            rejected=_columns(dataset.rejected, {"head": entities, "relation": relations, "tail": entities}),
         )
+
+    @property
+    def settled(self) -> NDArray[np.int64]:
+        """Facts that no ranking offers: (n, 3) rows of all splits, and what was rejected."""
+        return np.concatenate([*self.triples.values(), self.rejected])
 
     @property
     def vocabularies(self) -> dict[str, Vocabulary]:
@@ -65,9 +73,13 @@ def _rows(ids: pl.Series, vocabulary: pl.Series) -> NDArray[np.int64]:
     return joined["row"].cast(pl.Int64).to_numpy()
 
 
-def _by_split(table: pl.DataFrame, vocabularies: Mapping[str, pl.Series]) -> dict[str, NDArray[np.int64]]:
+def _columns(table: pl.DataFrame, vocabularies: Mapping[str, pl.Series]) -> NDArray[np.int64]:
     columns = [_rows(table[column], vocabulary) for column, vocabulary in vocabularies.items()]
-    rows = np.ascontiguousarray(np.stack(columns, axis=1)) if table.height else np.empty((0, len(columns)), np.int64)
+    return np.ascontiguousarray(np.stack(columns, axis=1)) if table.height else np.empty((0, len(columns)), np.int64)
+
+
+def _by_split(table: pl.DataFrame, vocabularies: Mapping[str, pl.Series]) -> dict[str, NDArray[np.int64]]:
+    rows = _columns(table, vocabularies)
     return {split: rows[(table["split"] == split).to_numpy()] for split in SPLITS}
 
 

@@ -19,6 +19,11 @@ TABLES: Mapping[str, pl.Schema] = {
     "triples": pl.Schema({"head": pl.String, "relation": pl.String, "tail": pl.String, "split": pl.String}),
 }
 
+OPTIONAL: Mapping[str, pl.Schema] = {
+    "rejected": pl.Schema({"head": pl.String, "relation": pl.String, "tail": pl.String}),
+}
+"""Tables that a data set may have; none, and one without rows, say the same."""
+
 NULLABLE = frozenset({"title", "label", "value", "timestamp"})
 
 KEYS: Mapping[str, tuple[str, ...]] = {
@@ -29,6 +34,7 @@ KEYS: Mapping[str, tuple[str, ...]] = {
     "links": ("item_id",),  # one entity for an item; many items may share it
     "interactions": ("user_id", "item_id"),  # over all splits: a pair stands in one of them
     "triples": ("head", "relation", "tail"),
+    "rejected": ("head", "relation", "tail"),
 }
 
 REFERENCES: tuple[tuple[str, str, str, str], ...] = (
@@ -39,19 +45,33 @@ REFERENCES: tuple[tuple[str, str, str, str], ...] = (
     ("triples", "head", "entities", "entity_id"),
     ("triples", "tail", "entities", "entity_id"),
     ("triples", "relation", "relations", "relation_id"),
+    ("rejected", "head", "entities", "entity_id"),
+    ("rejected", "tail", "entities", "entity_id"),
+    ("rejected", "relation", "relations", "relation_id"),
 )
 
 
 def problem(tables: Mapping[str, pl.DataFrame]) -> str | None:
     """Say what breaks the format in these tables, or None if nothing does."""
-    for name, schema in TABLES.items():
+    given = {**TABLES, **{name: schema for name, schema in OPTIONAL.items() if name in tables}}
+    for name, schema in given.items():
         found = _table_problem(name, tables[name], schema)
         if found:
             return found
     for table, column, target, key in REFERENCES:
+        if table not in given:
+            continue
         stray = tables[table].join(tables[target], left_on=column, right_on=key, how="anti")
         if stray.height:
             return f"{table}.{column} holds {stray[column][0]!r}, which {target} does not list"
+    return _contradiction(tables)
+
+
+def _contradiction(tables: Mapping[str, pl.DataFrame]) -> str | None:
+    if "rejected" in tables:
+        both = tables["rejected"].join(tables["triples"], on=list(KEYS["triples"]), how="semi")
+        if both.height:
+            return f"rejected holds {both.row(0)}, which stands among the triples"
     return None
 
 

@@ -34,7 +34,7 @@ def measure(
     completion, categories = None, None
     if hasattr(model, "score_triples") and len(dataset.triples[split]):
         everything = np.concatenate(list(dataset.triples.values()))
-        ranks = evaluate_completion(model, dataset.triples[split], everything, device)
+        ranks = evaluate_completion(model, dataset.triples[split], dataset.settled, device)
         completion = ranks.means(TOP_N, protocol.first_rank)
         categories = by_category(ranks, everything, len(dataset.relations), protocol.first_rank)
     return SplitMetrics(recommendation=recommendation, completion=completion, completion_by_category=categories), users
