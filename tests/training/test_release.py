@@ -33,6 +33,7 @@ from training.release import (
     measure_on_test,
     measure_recall,
     summary_rows,
+    true_lists,
 )
 from training.trainer import TrainingResult, new_model
 
@@ -127,11 +128,13 @@ def measured(monkeypatch: pytest.MonkeyPatch) -> Calls:
     """What recall was measured with, in order: how many are nominated, and for whom; 40, 80, 160 find more and more."""
     calls: Calls = []
 
-    def measure_recall(nominate: int, seen: Any, users: Any, stated: int = 0) -> CandidateRecall:
+    def measure_recall(nominate: int, seen: Any, users: Any, stated: int = 0, true: Any = None) -> CandidateRecall:
+        assert true is None or len(true) == len(users)
         calls.append((nominate, {int(user) for user in users}))
         return CandidateRecall(stated, len(users), {40: 0.9, 80: 0.998}.get(nominate, 0.999), 0.0)
 
     monkeypatch.setattr(release, "Searcher", lambda model, index, nominate: nominate)
+    monkeypatch.setattr(release, "true_lists", lambda model, index, seen, users: list(users))
     monkeypatch.setattr(release, "measure_recall", measure_recall)
     return calls
 
@@ -168,6 +171,21 @@ def test_no_more_are_nominated_than_there_are_items(measured: Calls) -> None:
 def test_a_hard_index_needs_no_choice(measured: Calls) -> None:
     assert _recall("hard", 900, 1000).nominate == 40
     assert len(measured) == 1
+
+
+def test_brute_force_is_spared_where_an_exact_index_holds_many_items(
+    measured: Calls, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(release, "SCANNED", 999)
+    assert _recall("hard", 900, 1000).users == 20
+
+
+def test_true_lists_are_those_of_brute_force(world: IndexedDataset) -> None:
+    model = new_model(planted.config(), world).double()
+    index, seen = build_index(model, "hash", "cells"), RowLists.of_pairs(world.interactions["train"], len(world.users))
+    users, searcher = np.array([4, 0, 7]), Searcher(model, index, 30)
+    expected = [searcher.brute_force(user, 10, seen[user]).rows.tolist() for user in users.tolist()]
+    assert [rows.tolist() for rows in true_lists(model, index, seen, users)] == expected
 
 
 def test_each_stage_is_told(trained: TrainingResult, world: IndexedDataset, tmp_path: Path) -> None:
