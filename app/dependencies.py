@@ -18,10 +18,12 @@ from app.services.completions import CompletionService
 from app.services.entity_search import EntitySearch
 from app.services.erasure import ErasureService
 from app.services.health import HealthService
+from app.services.insights import InsightService
 from app.services.predictions import PredictionService
 from app.services.recommendations import RecommendationService
 from app.services.releases import ReleaseManager
 from app.services.review import ReviewService
+from app.services.similar import ItemListService
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +32,8 @@ class Services:
 
     recommendations: RecommendationService
     batches: BatchService
+    insights: InsightService
+    item_lists: ItemListService
     completions: CompletionService
     releases: ReleaseManager
     health: HealthService
@@ -57,6 +61,14 @@ async def _recommendations(services: _ServicesDep) -> RecommendationService:
 
 async def _batches(services: _ServicesDep) -> BatchService:
     return services.batches
+
+
+async def _insights(services: _ServicesDep) -> InsightService:
+    return services.insights
+
+
+async def _item_lists(services: _ServicesDep) -> ItemListService:
+    return services.item_lists
 
 
 async def _completions(services: _ServicesDep) -> CompletionService:
@@ -105,6 +117,8 @@ async def _predictions(services: _ServicesDep) -> PredictionService:
 
 RecommendationServiceDep = Annotated[RecommendationService, Depends(_recommendations)]
 BatchServiceDep = Annotated[BatchService, Depends(_batches)]
+InsightServiceDep = Annotated[InsightService, Depends(_insights)]
+ItemListServiceDep = Annotated[ItemListService, Depends(_item_lists)]
 CompletionServiceDep = Annotated[CompletionService, Depends(_completions)]
 ReleaseManagerDep = Annotated[ReleaseManager, Depends(_releases)]
 HealthServiceDep = Annotated[HealthService, Depends(_health)]

@@ -28,6 +28,8 @@ from app.ports import Cache, ReleaseStore
 from app.rate_limits import SlidingLimits
 from app.remembered import Remembered, RememberedItems, RememberedLabels
 from app.routers.api import create_api
+from app.schemas.insights import render_insight
+from app.schemas.item_lists import render_similar
 from app.schemas.recommendations import render
 from app.services.access import AccessService
 from app.services.answers import Answers
@@ -37,6 +39,7 @@ from app.services.entity_search import EntitySearch
 from app.services.erasure import ErasureService
 from app.services.explanations import ExplanationService
 from app.services.health import HealthService
+from app.services.insights import InsightService
 from app.services.paging import Snapshots
 from app.services.people import PeopleReader
 from app.services.popularity import PopularItems
@@ -47,6 +50,7 @@ from app.services.releases import ReleaseManager
 from app.services.review import ReviewService
 from app.services.scoring import ScoringPool
 from app.services.served import ServedLog
+from app.services.similar import ItemListService
 from app.settings import Settings, load_settings
 
 
@@ -141,7 +145,7 @@ def join(
     names = [RememberedLabels(table, Remembered(versions, seconds)) for table in (entities, relations)]
     explanations, popular = ExplanationService(facts, kept, names[0], names[1], scoring), PopularItems(items)
     people, ranker = PeopleReader(HistoryRepository(database), stores.steerings), Ranker(popular, scoring)
-    snapshots = Snapshots(cache, seconds)
+    snapshots, answers = Snapshots(cache, seconds), Answers(cache, seconds, metrics.lookup)
     return Services(
         recommendations=RecommendationService(
             versions=versions,
@@ -152,12 +156,37 @@ def join(
             ranker=ranker,
             explanations=explanations,
             cache=cache,
-            answers=Answers(cache, seconds, metrics.lookup),
+            answers=answers,
             snapshots=snapshots,
             render=served.noting(render),
         ),
         batches=BatchService(
             versions, people, kept, releases, stores.filters, ranker, explanations, cache, snapshots, served.offer
+        ),
+        insights=InsightService(
+            versions=versions,
+            people=people,
+            steerings=stores.steerings,
+            items=kept,
+            relations=names[1],
+            releases=releases,
+            explanations=explanations,
+            scoring=scoring,
+            cache=cache,
+            answers=answers,
+            render=render_insight,
+        ),
+        item_lists=ItemListService(
+            versions=versions,
+            items=kept,
+            relations=names[1],
+            releases=releases,
+            popular=popular,
+            filters=stores.filters,
+            scoring=scoring,
+            cache=cache,
+            answers=answers,
+            render=render_similar,
         ),
         completions=CompletionService(facts, stores.reviews, entities, relations, releases, scoring),
         releases=releases,

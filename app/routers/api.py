@@ -7,7 +7,7 @@ from fastapi.openapi.utils import get_openapi
 from starlette.types import Lifespan
 
 from app.metrics import Metrics
-from app.routers import health, jobs, knowledge_graph, metrics, problems, recommendations, releases, stored
+from app.routers import health, insights, jobs, knowledge_graph, metrics, problems, recommendations, releases, stored
 from app.routers.access import Access, BodyLimit
 from app.routers.access_document import document_access
 from app.routers.instrumentation import CountedRequests, RouteNames
@@ -15,6 +15,8 @@ from app.routers.middleware import API_VERSION, RequestContext
 from app.routers.paths import PathSegments
 from app.schemas import batches as batch_schemas
 from app.schemas import completions as completion_schemas
+from app.schemas import insights as insight_schemas
+from app.schemas import item_lists as item_list_schemas
 from app.schemas import recommendations as recommendation_schemas
 from app.schemas import review as review_schemas
 from app.schemas.problems import Problem
@@ -38,7 +40,8 @@ def create_api(lifespan: Lifespan[FastAPI] | None = None, figures: Metrics | Non
         redoc_url=None,
     )
     api.state.metrics = figures
-    for module in (recommendations, knowledge_graph, releases, jobs, health, metrics):
+    # `insights` before what is stored: `/items/popular` is a list, and no item.
+    for module in (recommendations, insights, knowledge_graph, releases, jobs, health, metrics):
         api.include_router(module.router)
     for router in stored.ROUTERS:
         api.include_router(router)
@@ -67,6 +70,9 @@ def openapi_document(api: FastAPI) -> dict[str, Any]:
         # Added here, as FastAPI drops every null from the document.
         schemas["RecommendationList"]["examples"] = [recommendation_schemas.EXAMPLE]
         schemas["BatchList"]["examples"] = [batch_schemas.EXAMPLE]
+        schemas["WhyNotBody"]["examples"] = [insight_schemas.WHY_NOT_EXAMPLE]
+        schemas["ProfileBody"]["examples"] = [insight_schemas.PROFILE_EXAMPLE]
+        schemas["SimilarList"]["examples"] = [item_list_schemas.SIMILAR_EXAMPLE]
         schemas["CompletionList"]["examples"] = [completion_schemas.EXAMPLE]
         schemas["GapList"]["examples"] = [review_schemas.GAPS_EXAMPLE]
         schemas["CandidateFactList"]["examples"] = [review_schemas.CANDIDATES_EXAMPLE]

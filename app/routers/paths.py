@@ -9,8 +9,11 @@ from urllib.parse import unquote_to_bytes
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.routers.problems import INVALID_PARAMETER, invalid_detail, problem_response
-from app.schemas.ids import SLASH_IN_SEGMENT
+from app.schemas.ids import SLASH_IN_SEGMENT, SPELLED_OUT
 from app.schemas.problems import FieldProblem
+
+_WORDS = frozenset({"popular"})
+"""Words of routes that stand where an id may stand: `/items/popular` is a list, `/items/%70opular` an item."""
 
 
 class PathSegments:
@@ -43,7 +46,8 @@ def decode_path(raw_path: bytes) -> str:
 
 
 def _decode_segment(segment: bytes) -> str:
-    return unquote_to_bytes(segment).decode("utf-8", "surrogateescape").replace("/", SLASH_IN_SEGMENT)
+    text = unquote_to_bytes(segment).decode("utf-8", "surrogateescape").replace("/", SLASH_IN_SEGMENT)
+    return SPELLED_OUT + text if text in _WORDS and b"%" in segment else text
 
 
 def undecodable_parameters(query: bytes) -> list[str]:

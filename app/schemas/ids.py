@@ -11,6 +11,9 @@ from app.identifiers import MAX_ID_BYTES, id_problem
 SLASH_IN_SEGMENT = "\udc2f"
 """Stands for a `/` that was sent as `%2F`. Decoding UTF-8 never gives this code point, so nothing is confused."""
 
+SPELLED_OUT = "\udc25"
+"""Stands before a segment that would be a word of a route, but was percent-encoded: then it is an id."""
+
 
 def _check(text: str) -> str:
     problem = id_problem(text)
@@ -19,14 +22,14 @@ def _check(text: str) -> str:
     return text
 
 
-def _restore_slash(segment: str) -> str:
-    return segment.replace(SLASH_IN_SEGMENT, "/")
+def _restore(segment: str) -> str:
+    return segment.removeprefix(SPELLED_OUT).replace(SLASH_IN_SEGMENT, "/")
 
 
 ExternalId = Annotated[str, AfterValidator(_check)]
 """An id as a query parameter: not empty, valid Unicode, no NUL, at most 800 bytes."""
 
-_PathId = Annotated[str, AfterValidator(_restore_slash), AfterValidator(_check)]
+_PathId = Annotated[str, AfterValidator(_restore), AfterValidator(_check)]
 _RULE = f"Any text of at most {MAX_ID_BYTES} bytes, percent-encoded: a slash as `%2F`, a percent sign as `%25`."
 
 UserId = Annotated[_PathId, Path(description=f"The user's id. {_RULE}", examples=["u1"])]

@@ -105,6 +105,8 @@ class MemoryRelease:
 
     def _reach(self, user_id: str, item_id: str) -> list[tuple[float, str]]:
         """Scores along each relation, best first."""
+        if item_id not in self.items:
+            raise NotInRelease("item", item_id)
         u, i = self.users[user_id], self.items[item_id]
         return sorted(((-abs(u + r - i), name) for name, r in self.relations.items()), key=lambda pair: -pair[0])
 

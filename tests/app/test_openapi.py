@@ -14,6 +14,8 @@ from app.routers.api import create_api
 from app.routers.problems import KINDS
 from app.schemas.batches import BatchList
 from app.schemas.completions import CompletionList
+from app.schemas.insights import ProfileBody, WhyNotBody
+from app.schemas.item_lists import SimilarList
 from app.schemas.problems import Problem
 from app.schemas.recommendations import RecommendationList
 from app.schemas.review import CandidateFactList, GapList
@@ -36,6 +38,13 @@ def test_the_calls_of_the_contract_are_there(document: dict[str, Any]) -> None:
         "GET /users/{user_id}/recommendations",
         "POST /recommendations",
         "POST /recommendations/batch",
+        "GET /users/{user_id}/recommendations/{item_id}/explanation",
+        "GET /users/{user_id}/why-not/{item_id}",
+        "GET /users/{user_id}/preferences",
+        "PUT /users/{user_id}/preferences/{relation_id}",
+        "DELETE /users/{user_id}/preferences/{relation_id}",
+        "GET /items/{item_id}/similar",
+        "GET /items/popular",
         "GET /kg/complete",
         "GET /releases",
         "POST /releases/rollback",
@@ -105,7 +114,19 @@ def test_every_error_is_a_problem_with_an_example_for_each_code(document: dict[s
     assert set(kinds) <= seen
 
 
-@pytest.mark.parametrize("model", [RecommendationList, BatchList, CompletionList, GapList, CandidateFactList])
+@pytest.mark.parametrize(
+    "model",
+    [
+        RecommendationList,
+        BatchList,
+        CompletionList,
+        GapList,
+        CandidateFactList,
+        WhyNotBody,
+        ProfileBody,
+        SimilarList,
+    ],
+)
 def test_the_example_of_a_body_is_such_a_body(document: dict[str, Any], model: type[BaseModel]) -> None:
     (example,) = document["components"]["schemas"][model.__name__]["examples"]
     assert model.model_validate(example).model_dump(mode="json") == example
