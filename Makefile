@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help demo serve test test-slow lint format bench-baselines lock compose-check clean
+.PHONY: help demo serve test test-slow lint format bench bench-baselines lock compose-check clean
 
 help:  ## what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
@@ -47,6 +47,10 @@ $(VENV)/.installed-bench: $(STAMP)
 bench-baselines: $(VENV)/.installed-bench  ## most popular, EASE, ALS: DATA=a data set directory OUT=a JSON file
 	$(BIN)/python -m benchmarks.baselines --data $(or $(DATA),$(error DATA=… is missing)) \
 	  --out $(or $(OUT),$(error OUT=… is missing)) --threads $(or $(THREADS),1)
+
+bench: $(STAMP)  ## speed, ours beside the peers': DATA=a data set directory PRESET=what trains the model
+	$(BIN)/python -m benchmarks --data $(or $(DATA),$(error DATA=… is missing)) \
+	  --preset $(or $(PRESET),$(error PRESET=… is missing)) $(ARGUMENTS)
 
 lock: $(STAMP)  ## write the versions of this environment to constraints.txt
 	$(BIN)/pip freeze --exclude-editable | sed -E 's/\+cpu$$//' | sort -f > constraints.txt

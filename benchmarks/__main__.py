@@ -1,0 +1,106 @@
+"""All benchmarks of speed, ours and the peers', in one process tree: python -m benchmarks --data DATASET_DIR."""
+
+import json
+import sys
+import tempfile
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks.everything import BenchmarkFailed, Line, Part, call, lines_of, revision
+from benchmarks.machine import describe_machine
+from training.cli_shared import told_plainly
+from training.config import ConfigError
+
+RESULTS = Path(__file__).parent / "results"
+PACKAGES = ("torch", "numpy", "faiss-cpu", "fastapi", "uvicorn")
+
+app = typer.Typer(pretty_exceptions_enable=False)
+out, errors = Console(), Console(stderr=True)
+
+
+@app.command()
+def main(
+    data: Annotated[Path, typer.Option(help="A data set directory, as `python -m training convert` writes it.")],
+    preset: Annotated[str, typer.Option(help="What trains the model that is searched and served.")],
+    checkpoint: Annotated[Path | None, typer.Option(help="A trained KTUP instead: nothing is trained.")] = None,
+    epochs: Annotated[int, typer.Option(min=1, help="Epochs of that training; speed needs no more than a few.")] = 2,
+    sizes: Annotated[str, typer.Option(help="Numbers of items that retrieval is measured at.")] = "3000,30000,100000",
+    backends: Annotated[str, typer.Option(help="Of the service: sqlite, postgres, or both.")] = "sqlite",
+    environments: Annotated[Path, typer.Option(help="The folder of the peers' environments.")] = Path("var/peers"),
+    python: Annotated[Path, typer.Option(help="The Python that makes those; at most 3.11.")] = Path(sys.executable),
+    without: Annotated[
+        list[str] | None, typer.Option(help="Leave out peers, retrieval or service; may be repeated.")
+    ] = None,
+    target: Annotated[Path | None, typer.Option("--out", help="Default: DATE.json in benchmarks/results.")] = None,
+) -> None:
+    """Measure training and ranking beside peers, retrieval by size, and the service; print and write the ratios."""
+    unknown = set(without or []) - {"peers", "retrieval", "service"}
+    if unknown:
+        raise typer.BadParameter(
+            f"{', '.join(sorted(unknown))}: expected peers, retrieval or service", param_hint="--without"
+        )
+    path = target or RESULTS / f"{datetime.now(UTC):%Y-%m-%d}.json"
+    with told_plainly(), tempfile.TemporaryDirectory() as scratch:
+        try:
+            begun = revision()
+            model = checkpoint or _trained(data, preset, epochs, Path(scratch))
+            parts = _parts(data, model, Path(scratch), sizes, backends, environments, python)
+            found = {name: part.run() for name, part in parts.items() if name not in (without or [])}
+        except BenchmarkFailed as error:
+            raise ConfigError(str(error)) from None
+        lines = lines_of(found)
+        written = {
+            "date": f"{datetime.now(UTC):%Y-%m-%d}",
+            "revision": begun if begun == revision() else f"{begun}, changed while it was measured",
+            "machine": describe_machine(1, PACKAGES),
+            "lines": [asdict(line) for line in lines],
+            "parts": found,
+        }
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(written, indent=1) + "\n", encoding="utf-8")
+    out.print(_table(lines))
+    out.print(f"Written: {path}")
+
+
+def _trained(data: Path, preset: str, epochs: int, scratch: Path) -> Path:
+    errors.print(f"training {preset}, {epochs} epochs")
+    run = scratch / "run"
+    training = ["train", "--data", str(data), "--preset", preset, "--threads", "1", "--out", str(run)]
+    call([sys.executable, "-m", "training", *training, "--set", f"epochs={epochs}", "--set", "validation.every=1"])
+    return run / "checkpoint"
+
+
+def _parts(
+    data: Path, model: Path, scratch: Path, sizes: str, backends: str, environments: Path, python: Path
+) -> dict[str, Part]:
+    releases, name = scratch / "releases", "measured"
+    release = ["release", "--data", str(data), "--checkpoint", str(model), "--releases", str(releases), "--id", name]
+    call([sys.executable, "-m", "training", *release, "--threads", "1"])
+    peers, service = scratch / "peers.json", scratch / "service.json"
+    sides = ["--data", str(data), "--environments", str(environments), "--python", str(python), "--out", str(peers)]
+    served = ["--data", str(data), "--releases", str(releases), "--release", name, "--backends", backends]
+    growth = ["--checkpoint", str(model), "--out", str(scratch / "retrieval"), "--sizes", *sizes.split(",")]
+    return {
+        "peers": Part("peers", "benchmarks.peers", sides, peers),
+        "retrieval": Part("retrieval", "benchmarks.retrieval", growth, scratch / "retrieval" / "retrieval.json"),
+        "service": Part("service", "benchmarks.service", [*served, "--out", str(service)], service),
+    }
+
+
+def _table(lines: list[Line]) -> Table:
+    table = Table("", "", "measured", "ratio", "(CPU)", "aim", "", caption="CPU: ratio of processor times")
+    for line in lines:
+        ratios = ["" if ratio is None else f"{ratio:.2g}" for ratio in (line.ratio, line.cpu_ratio)]
+        reached = {True: "reached", False: "missed", None: ""}[line.reached]
+        table.add_row(line.part, line.name, line.measured, *ratios, line.aim, reached)
+    return table
+
+
+if __name__ == "__main__":
+    app()
