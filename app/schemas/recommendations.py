@@ -219,7 +219,11 @@ class RecommendationList(BaseModel):
         description="How the list was made: from the vector that was trained; from one that is solved for from the "
         "history, of somebody who came after training; or, with nothing to go by, from what most people met."
     )
-    degraded: list[str] = Field(description="Parts that were away, such as `cache`; the list is right all the same.")
+    degraded: list[str] = Field(
+        description="Parts that were away. `cache`: the list is right all the same. `history`: the database was, and "
+        "the list comes from the release alone: it may hold what was met or deleted, and has no titles, reasons, "
+        "steering or next page."
+    )
     items: list[RecommendedItemBody] = Field(description="The items; empty if nothing is left to recommend.")
     next_cursor: str | None = Field(description="For the next page; null if there is none.")
 

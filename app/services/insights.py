@@ -168,7 +168,7 @@ class InsightService:
             UnknownUser, UnknownRelation, NoActiveRelease, StorageUnavailable: nothing has changed.
             NotInRelease: the release has no preference for the relation; nothing has changed.
         """
-        release = self._releases.current()
+        release = self._releases.current(user_id)
         if not release.people.knows_preference(relation_id):
             await self._check_stored(user_id, relation_id)
             raise NotInRelease("relation", relation_id)
@@ -189,7 +189,7 @@ class InsightService:
             raise UnknownRelation(relation_id)
 
     async def _known(self, user_id: str) -> tuple[LoadedRelease, Versions]:
-        release = self._releases.current()
+        release = self._releases.current(user_id)
         versions = await self._versions.of(user_id)
         if versions.history is None:
             raise UnknownUser(user_id)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Literal
 
-from app.errors import CursorExpired, UnknownUser
+from app.errors import CursorExpired, StorageUnavailable, UnknownUser
 from app.filters import Filters
 from app.ports import Cache, LoadedRelease, ScoredItem
 from app.services.answers import Answer, Answers, key_of
@@ -119,11 +119,21 @@ class RecommendationService:
         """Give the rendered list for one person, or the page of it that a cursor leads to.
 
         Raises:
-            NoActiveRelease, StorageUnavailable, Overloaded: it cannot be computed now.
+            NoActiveRelease, Overloaded: it cannot be computed now.
+            StorageUnavailable: nor from memory, as for users of the release it can: without filters, a first page.
             UnknownUser: never seen, and no fallback was asked for.
             UnknownRelation, UnknownEntity, InvalidQuery: a filter names what is not stored, or a cursor no such list.
             CursorExpired: the list cannot be followed any more.
         """
+        try:
+            return await self._recommend(query, cursor)
+        except StorageUnavailable:
+            body = await self._from_memory(query) if cursor is None and not query.filters else None
+            if body is None:
+                raise
+            return body
+
+    async def _recommend(self, query: RecommendationQuery, cursor: str | None) -> bytes:
         release = self._releases.current(query.user_id)
         versions = await self._versions.of(NOBODY if query.user_id is None else query.user_id)
         unknown = query.user_id is not None and versions.history is None
@@ -137,6 +147,21 @@ class RecommendationService:
         return await self._answers.get(
             _parts(release, query, versions), lambda: self._compute(release, query, versions)
         )
+
+    async def _from_memory(self, query: RecommendationQuery) -> bytes | None:
+        """Give the first page from the release alone, for a user or a session that it knows; None for others.
+
+        What was met, deleted or steered is not known now, nor are titles and reasons: the list says so.
+        """
+        release = self._releases.current(query.user_id)
+        case = case_of(release, query.user_id, NO_HISTORY, {}, query.items)
+        if case.strategy == "popular" or (case.strategy == "fold_in" and query.user_id is not None):
+            return None
+        wanted = Wanted(query.limit, query.diversity)
+        (scored,) = await self._ranker.rank(release, [case], [excluded_items(query, case)], wanted)
+        items = listed(scored, {}, {}, range(1, len(scored) + 1))
+        degraded = ("history",) if self._cache.available else ("cache", "history")
+        return self._render(Recommendations(query.user_id, release.info.release_id, case.strategy, items, degraded))
 
     async def _compute(self, release: LoadedRelease, query: RecommendationQuery, versions: Versions) -> Answer:
         case = await self._case(release, query, versions)
