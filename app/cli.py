@@ -17,6 +17,7 @@ from rich.table import Table
 from app import demo as demonstration
 from app.cli_events import import_events
 from app.cli_keys import keys
+from app.cli_review import candidates, decide, export_dataset
 from app.dataset import SPLITS, DatasetReader, InvalidDataset
 from app.db.bulk import DatasetImport, ImportCounts
 from app.db.keys import KeyRepository
@@ -38,6 +39,9 @@ from app.worker.loop import Worker
 cli = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False, help=__doc__)
 cli.add_typer(keys, name="keys")
 cli.command(name="import-events")(import_events)
+cli.command()(candidates)
+cli.command()(decide)
+cli.command(name="export-dataset")(export_dataset)
 _out = Console()
 _err = Console(stderr=True)
 

@@ -35,6 +35,11 @@ TABLES: Mapping[str, Mapping[str, Any]] = {
         "split": pl.String,
     },
 }
+OPTIONAL: Mapping[str, Mapping[str, Any]] = {
+    "rejected": {"head": pl.String, "relation": pl.String, "tail": pl.String},
+}
+"""Tables that a data set may have; none, and one without rows, say the same."""
+
 _NULLABLE = frozenset({"title", "label", "value", "timestamp"})
 _REFERENCES = (
     ("links", "item_id", "items", "item_id"),

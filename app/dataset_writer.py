@@ -17,10 +17,10 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from app.dataset import FORMAT_VERSION, SPLITS, TABLES
+from app.dataset import FORMAT_VERSION, OPTIONAL, SPLITS, TABLES
 
 SPLIT_METHOD = "by_hash_7_1_2"
-_HASH_ORDER = ("users", "items", "entities", "relations", "links", "interactions", "triples")
+_HASH_ORDER = ("users", "items", "entities", "relations", "links", "interactions", "triples", "rejected")
 _TENTHS = ("train",) * 7 + ("valid",) + ("test",) * 2
 
 
@@ -59,12 +59,12 @@ def write_dataset(target: Path, name: str, tables: Mapping[str, pl.DataFrame]) -
     Args:
         target: a directory that does not exist.
         name: how the data set is called.
-        tables: those of `app.dataset.TABLES`, with their columns.
+        tables: those of `app.dataset.TABLES`, with their columns; those of `OPTIONAL` are written if they have rows.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
     aside = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
     try:
-        for table, columns in TABLES.items():
+        for table, columns in _columns(tables).items():
             tables[table].select(list(columns)).write_parquet(aside / f"{table}.parquet", compression="zstd")
         (aside / "manifest.json").write_text(json.dumps(_manifest(name, tables), indent=2) + "\n", encoding="utf-8")
         for file in aside.iterdir():
@@ -75,6 +75,12 @@ def write_dataset(target: Path, name: str, tables: Mapping[str, pl.DataFrame]) -
         shutil.rmtree(aside, ignore_errors=True)
 
 
+def _columns(tables: Mapping[str, pl.DataFrame]) -> dict[str, Mapping[str, Any]]:
+    """Give the tables that are written, and their columns."""
+    given = {name: columns for name, columns in OPTIONAL.items() if name in tables and tables[name].height}
+    return {**TABLES, **given}
+
+
 def _manifest(name: str, tables: Mapping[str, pl.DataFrame]) -> dict[str, Any]:
     dealt = ("interactions", "triples")
     return {
@@ -82,7 +88,7 @@ def _manifest(name: str, tables: Mapping[str, pl.DataFrame]) -> dict[str, Any]:
         "name": name,
         "source_format": "database",
         "created_at": datetime.now(UTC).replace(microsecond=0).isoformat(),
-        "counts": {table: tables[table].height for table in TABLES},
+        "counts": {table: tables[table].height for table in _columns(tables)},
         "split_counts": {
             table: {split: int((tables[table]["split"] == split).sum()) for split in SPLITS} for table in dealt
         },
@@ -94,9 +100,9 @@ def _manifest(name: str, tables: Mapping[str, pl.DataFrame]) -> dict[str, Any]:
 
 def content_hash(tables: Mapping[str, pl.DataFrame]) -> str:
     """Give the hash that the format asks for: of names, types and cells, in its order."""
-    digest = hashlib.sha256()
-    for table in _HASH_ORDER:
-        frame = tables[table].select(list(TABLES[table]))
+    digest, columns = hashlib.sha256(), _columns(tables)
+    for table in (name for name in _HASH_ORDER if name in columns):
+        frame = tables[table].select(list(columns[table]))
         digest.update(_text(table) + frame.height.to_bytes(8, "little"))
         for column in frame.iter_columns():
             digest.update(_text(column.name) + _text(str(column.dtype)))

@@ -68,7 +68,7 @@ class ReviewRepository:
         if wanted.least_probability is not None:
             statement = statement.where(Candidate.probability >= wanted.least_probability)
         if wanted.state == "open":
-            statement = statement.where(~_IS_STORED)
+            statement = statement.where(~IS_STORED)
         async with self._database.reading() as connection:
             await _check_relation(connection, wanted.relation)
             return [_stored(row) for row in await connection.execute(statement.order_by(Candidate.id).limit(limit))]
@@ -90,12 +90,13 @@ class ReviewRepository:
             return _stored((await connection.execute(wanted)).one())
 
 
-_IS_STORED = exists().where(
+IS_STORED = exists().where(
     FactRow.tenant_id == Candidate.tenant_id,
     FactRow.head == Candidate.head,
     FactRow.relation == Candidate.relation,
     FactRow.tail == Candidate.tail,
 )
+"""Whether the fact of a candidate stands in the graph, however it came there."""
 
 
 def _candidates() -> Select[*tuple[Any, ...]]:

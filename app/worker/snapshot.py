@@ -9,9 +9,10 @@ from sqlalchemy import and_, exists, select
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.dataset import TABLES
+from app.dataset import OPTIONAL, TABLES
+from app.db.review import IS_STORED
 from app.db.session import Database
-from app.db.tables import Entity, Fact, Interaction, Item, Relation, User, mine
+from app.db.tables import Candidate, Entity, Fact, Interaction, Item, Relation, User, mine
 from app.errors import StorageUnavailable
 
 _PIECE = 20_000
@@ -28,7 +29,8 @@ class SnapshotReader:
         """Read every table in the order of its ids; facts have their `origin`, and nothing has a split.
 
         Deleted items are left out, with what people did with them, and so is what people disliked: nothing is to
-        be learnt from either as if it had been chosen. A fact from an entity to itself ties nothing.
+        be learnt from either as if it had been chosen. A fact from an entity to itself ties nothing. `rejected` has the
+        predicted facts that people called false, but for those that were stored all the same.
 
         Raises:
             StorageUnavailable: the database is away or was not migrated.
@@ -61,6 +63,9 @@ def _statements() -> Mapping[str, tuple[Any, Mapping[str, Any]]]:
         exists().where(kept, Item.item_id == Interaction.item_id),
     )
     facts = select(Fact.head, Fact.relation, Fact.tail, Fact.origin).where(mine(Fact), Fact.head != Fact.tail)
+    rejected = select(Candidate.head, Candidate.relation, Candidate.tail).where(
+        mine(Candidate), Candidate.state == "rejected", Candidate.head != Candidate.tail, ~IS_STORED
+    )
     statements: dict[str, Any] = {
         "users": select(User.user_id).where(mine(User)).order_by(User.user_id),
         "items": select(Item.item_id, Item.title).where(kept).order_by(Item.item_id),
@@ -69,12 +74,13 @@ def _statements() -> Mapping[str, tuple[Any, Mapping[str, Any]]]:
         "links": linked.order_by(Item.item_id),
         "interactions": met.order_by(Interaction.user_id, Interaction.item_id),
         "triples": facts.order_by(Fact.head, Fact.relation, Fact.tail),
+        "rejected": rejected.order_by(Candidate.head, Candidate.relation, Candidate.tail),
     }
     return {table: (statement, _columns(table)) for table, statement in statements.items()}
 
 
 def _columns(table: str) -> Mapping[str, Any]:
-    columns = {name: kind for name, kind in TABLES[table].items() if name != "split"}
+    columns = {name: kind for name, kind in {**TABLES, **OPTIONAL}[table].items() if name != "split"}
     return columns | (_ORIGIN if table == "triples" else {})
 
 

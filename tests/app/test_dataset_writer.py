@@ -90,3 +90,17 @@ def test_accepted_facts_are_never_tested() -> None:
     dealt = tables(PAIRS, facts)["triples"]
     held_out = {int(head[1:]) % 2 for head in dealt.filter(pl.col("split") != "train")["head"]}
     assert held_out == {0}
+
+
+def test_rejected_facts_are_written_where_there_are_any_and_hashed(tmp_path: Path) -> None:
+    columns = dict.fromkeys(("head", "relation", "tail"), pl.String)
+    made = tables(PAIRS, FACTS)
+    none = {**made, "rejected": pl.DataFrame(schema=columns)}
+    some = {**made, "rejected": pl.DataFrame([("e1", "r/é", "e2")], schema=columns, orient="row")}
+    assert content_hash(none) == content_hash(made) != content_hash(some)
+    write_dataset(tmp_path / "none", "database", none)
+    assert not (tmp_path / "none" / "rejected.parquet").exists()
+    assert Dataset.load(tmp_path / "none").rejected.height == 0
+    write_dataset(tmp_path / "some", "database", some)
+    assert Dataset.load(tmp_path / "some").rejected.rows() == [("e1", "r/é", "e2")]
+    assert DatasetReader(tmp_path / "some").count("triples") == len(FACTS)
