@@ -52,6 +52,7 @@ class Metrics:
         self._registry = CollectorRegistry()
         self._shared = SHARED_FOLDER in os.environ
         self._of_process: list[ProcessFigures] = []
+        self._series: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
         if not self._shared:
             ProcessCollector(registry=self._registry)
         labels = ["method", "route", "status"]
@@ -77,8 +78,13 @@ class Metrics:
 
     def request(self, method: str, route: str, status: int, seconds: float) -> None:
         """Count one answered request; `route` is a template such as `/items/{item_id}`."""
-        self._requests.labels(method, route, str(status)).inc()
-        self._seconds.labels(route).observe(seconds)
+        series = self._series.get((method, route, status))
+        if series is None:
+            # Looking labels up costs as much as counting; there are few of them, so they are kept.
+            series = (self._requests.labels(method, route, str(status)), self._seconds.labels(route))
+            self._series[method, route, status] = series
+        series[0].inc()
+        series[1].observe(seconds)
 
     def lookup(self, found: str) -> None:
         """Count one question to the cache by the layer that had the answer: `app.services.answers` names them."""

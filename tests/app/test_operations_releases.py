@@ -206,7 +206,9 @@ async def test_an_experiment_answers_each_user_by_one_release_in_every_process(
         for client in (one, other):
             for user in people:
                 told = (await client.get(f"/users/{user}/recommendations")).json()["release"]
-                assert told == (b if in_share(experiment["experiment_id"], user, 0.5) else a), user
+                expected = b if in_share(experiment["experiment_id"], user, 0.5) else a
+                assert told == expected, user
+                assert (await client.get(f"/users/{user}/preferences")).json()["release"] == expected
         many = await one.post("/recommendations/batch", json={"user_ids": people})
         told = [result["recommendations"]["release"] for result in many.json()["results"]]
         assert told == [b if in_share(experiment["experiment_id"], user, 0.5) else a for user in people]
