@@ -114,11 +114,21 @@ async def test_a_page_ends_after_so_many_heads_and_goes_on(database: Database, m
     assert found == [("f2", "genre"), ("f4", "genre")]
 
 
-async def test_whom_a_list_showed_an_item_is_touched_too(client: httpx.AsyncClient, database: Database) -> None:
-    shown = {"event_id": "e1", "user_id": "u2", "item_id": "i4", "type": "impression"}
-    assert (await client.post("/events", json=[shown])).json()["accepted"] == 1
+async def test_whom_a_list_showed_an_item_is_touched_too_and_nobody_twice(
+    client: httpx.AsyncClient, database: Database
+) -> None:
+    # u2 met nothing; u1 met i5 and i1, which is f1 as i6 is.
+    shown = [("u2", "i4", "impression"), ("u2", "i4", "click"), ("u1", "i5", "impression"), ("u1", "i6", "click"),
+             ("u2", "i6", "impression")]  # fmt: skip
+    events = [
+        {"event_id": f"e{k}", "user_id": user, "item_id": item, "type": kind}
+        for k, (user, item, kind) in enumerate(shown)
+    ]
+    assert (await client.post("/events", json=events)).json()["accepted"] == 5
     page = await GapRepository(database).gaps(None, 0.5, 10, None)
     assert [(gap.head, gap.n_users) for gap in page.gaps] == [("f2", 3), ("f4", 2), ("f5", 2)]
+    page = await GapRepository(database).gaps("sequel_of", 0.2, 1, None)
+    assert [(gap.head, gap.n_users) for gap in page.gaps] == [("f1", 4)]
 
 
 async def test_candidates_are_predicted_for_the_gaps_in_their_order(
