@@ -1,0 +1,67 @@
+"""Every call of the service as a method, and an iterator for each that comes in pages."""
+
+from app.client.calls import catalogue, graph, operations, recommending
+from app.client.methods import Lines, Method, Paged
+
+
+class EveryCall:
+    """What both clients can do; `tests/app/client/test_calls.py` holds it against the OpenAPI document."""
+
+    recommendations = Method(recommending.recommendations)
+    every_recommendation = Paged(recommending.recommendations, lambda page: page.items)
+    recommend = Method(recommending.recommend)
+    every_recommended = Paged(recommending.recommend, lambda page: page.items)
+    recommend_batch = Method(recommending.recommend_batch)
+    explanation = Method(recommending.explanation)
+    why_not = Method(recommending.why_not)
+    preferences = Method(recommending.preferences)
+    steer = Method(recommending.steer)
+    stop_steering = Method(recommending.stop_steering)
+    popular = Method(recommending.popular)
+    similar = Method(recommending.similar)
+
+    items = Method(catalogue.items)
+    every_item = Paged(catalogue.items, lambda page: page.items)
+    item = Method(catalogue.item)
+    put_item = Method(catalogue.put_item)
+    delete_item = Method(catalogue.delete_item)
+    user = Method(catalogue.user)
+    put_user = Method(catalogue.put_user)
+    erase_user = Method(catalogue.erase_user)
+    history = Method(catalogue.history)
+    every_met_item = Paged(catalogue.history, lambda page: page.items)
+    record_events = Method(catalogue.record_events)
+
+    complete = Method(graph.complete)
+    search_entities = Method(graph.search_entities)
+    entity = Method(graph.entity)
+    relations = Method(graph.relations)
+    every_relation = Paged(graph.relations, lambda page: page.relations)
+    facts = Method(graph.facts)
+    every_fact = Paged(graph.facts, lambda page: page.facts)
+    add_facts = Method(graph.add_facts)
+    remove_fact = Method(graph.remove_fact)
+    gaps = Method(graph.gaps)
+    every_gap = Paged(graph.gaps, lambda page: page.gaps)
+    candidates = Method(graph.candidates)
+    every_candidate = Paged(graph.candidates, lambda page: page.candidates)
+    predict_candidates = Method(graph.predict_candidates)
+    decide = Method(graph.decide)
+    export_predictions = Lines(graph.export_predictions)
+
+    releases = Method(operations.releases)
+    activate_release = Method(operations.activate_release)
+    roll_back = Method(operations.roll_back)
+    diff_releases = Method(operations.diff_releases)
+    experiment = Method(operations.experiment)
+    start_experiment = Method(operations.start_experiment)
+    end_experiment = Method(operations.end_experiment)
+    evaluation = Method(operations.evaluation)
+    online = Method(operations.online)
+    start_job = Method(operations.start_job)
+    jobs = Method(operations.jobs)
+    job = Method(operations.job)
+    cancel_job = Method(operations.cancel_job)
+    live = Method(operations.live)
+    ready = Method(operations.ready)
+    metrics = Method(operations.metrics)

@@ -1,0 +1,1 @@
+"""Answers as typed values. Words that the service may add to are `str`, so that a new one breaks no caller."""
