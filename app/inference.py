@@ -254,6 +254,6 @@ def _info_of(manifest: Mapping[str, Any]) -> ReleaseInfo:
         extra={
             "index": manifest["index"],
             "dataset_hash": manifest["dataset"]["content_hash"],
-            "seed": manifest["training"].get("seed"),
+            "seed": manifest.get("training", {}).get("seed"),
         },
     )
