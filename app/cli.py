@@ -12,7 +12,7 @@ from typing import Annotated, TypeVar
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-from rich.table import Table
+from rich.table import Column, Table
 
 from app import demo as demonstration
 from app.cli_events import import_events
@@ -270,7 +270,7 @@ async def _active(settings: Settings) -> str | None:
 
 
 def _release_table(infos: Sequence[ReleaseInfo], active: str | None) -> Table:
-    table = Table("", "release", "created", "model", "data set", "problem")
+    table = Table("", Column("release", no_wrap=True), "created", "model", "data set", "problem")
     for info in infos:
         mark = "*" if info.release_id == active else ""
         cells = (mark, info.release_id, info.created_at, info.model, info.dataset, info.problem or "")

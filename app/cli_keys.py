@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
 from app.access import SCOPES
 from app.db.keys import KeyRepository
@@ -41,7 +41,7 @@ def create(
 @keys.command(name="list")
 def list_keys() -> None:
     """List all keys, the newest first."""
-    table = Table("id", "name", "tenant", "scopes", "limit", "created", "revoked")
+    table = Table(Column("id", no_wrap=True), "name", "tenant", "scopes", "limit", "created", "revoked")
     for key in _run(lambda store: store.list()):
         revoked = f"{key.revoked_at:%Y-%m-%d %H:%M}" if key.revoked_at else ""
         scopes, created = " ".join(sorted(key.scopes)), f"{key.created_at:%Y-%m-%d %H:%M}"
