@@ -69,6 +69,7 @@ def exported(client: httpx.Client) -> set[Fact]:
     return {(line[0], line[1], line[2]) for line in lines[1:]}
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(1800)  # three trainings, on a machine that may have other work
 def test_accepted_facts_become_evidence_and_rejected_ones_never_return_after_retraining(
     environment: dict[str, str], built: Built, serve: Serve, tmp_path_factory: pytest.TempPathFactory
