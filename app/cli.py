@@ -15,9 +15,11 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Column, Table
 
 from app import demo as demonstration
+from app.cli_call import calls
 from app.cli_events import import_events
 from app.cli_keys import keys
 from app.cli_review import candidates, decide, export_dataset
+from app.client import ClientError
 from app.dataset import SPLITS, DatasetReader, InvalidDataset
 from app.db.bulk import DatasetImport, ImportCounts
 from app.db.keys import KeyRepository
@@ -38,6 +40,7 @@ from app.worker.loop import Worker
 
 cli = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False, help=__doc__)
 cli.add_typer(keys, name="keys")
+cli.add_typer(calls, name="call")
 cli.command(name="import-events")(import_events)
 cli.command()(candidates)
 cli.command()(decide)
@@ -179,7 +182,7 @@ def main() -> None:
         _fail(error.problems)
     except ServiceError as error:
         _fail([error.message])
-    except (InvalidDataset, demonstration.DemoFailed) as error:
+    except (ClientError, InvalidDataset, demonstration.DemoFailed) as error:
         _fail([str(error)])
 
 

@@ -16,6 +16,7 @@ PREFIX = "KTUP_"
 RATE_LIMIT = re.compile(r"^[1-9][0-9]{0,8}/(second|minute|hour|day)$")
 """How a limit of calls is written."""
 
+_OF_CALLS = ("KTUP_URL", "KTUP_KEY")  # what `python -m app call` reads, which may stand beside the settings of a server
 _DRIVERS = {
     "sqlite": "sqlite+aiosqlite",
     "sqlite+aiosqlite": "sqlite+aiosqlite",
@@ -147,7 +148,7 @@ def _unknown_variables() -> list[str]:
     known = [f"{PREFIX}{name}".upper() for name in Settings.model_fields]
     problems = []
     for name in sorted(os.environ):
-        if name.upper().startswith(PREFIX) and name.upper() not in known:
+        if name.upper().startswith(PREFIX) and name.upper() not in (*known, *_OF_CALLS):
             close = difflib.get_close_matches(name.upper(), known, n=1)
             problems.append(f"{name}: no such setting" + (f"; did you mean {close[0]}?" if close else ""))
     return problems

@@ -55,7 +55,7 @@ class Client(EveryCall, Sender):
             ApiError: the server refused it.
             Unreachable: no answer came.
             UnreadableAnswer: the answer is none of this service.
-            ValueError: an id cannot be sent.
+            ValueError: an id cannot be sent, or the parameters are longer than any address may be.
         """
         with self._open(call) as response:
             return call.read(response)
@@ -86,7 +86,7 @@ class Client(EveryCall, Sender):
 
     def _answer(self, call: Call[Any], stream: bool) -> httpx.Response:
         for attempt in count():
-            request = self._http.build_request(call.method, call.target, params=call.query, json=call.body)
+            request = _request(self._http, call)
             try:
                 response = self._http.send(request, stream=stream)
                 if not response.is_success:
@@ -161,7 +161,7 @@ class AsyncClient(EveryCall, AsyncSender):
 
     async def _answer(self, call: Call[Any], stream: bool) -> httpx.Response:
         for attempt in count():
-            request = self._http.build_request(call.method, call.target, params=call.query, json=call.body)
+            request = _request(self._http, call)
             try:
                 response = await self._http.send(request, stream=stream)
                 if not response.is_success:
@@ -175,6 +175,13 @@ class AsyncClient(EveryCall, AsyncSender):
                 wait = self._retries.wait(call, attempt, refused)
             await anyio.sleep(wait)
         raise AssertionError("unreachable: the last attempt raises")
+
+
+def _request(http: httpx.Client | httpx.AsyncClient, call: Call[Any]) -> httpx.Request:
+    try:
+        return http.build_request(call.method, call.target, params=call.query, json=call.body)
+    except httpx.InvalidURL as error:
+        raise ValueError(f"{call.method} {call.path}: {error}") from None
 
 
 def _headers(key: str | None) -> dict[str, str]:

@@ -81,6 +81,13 @@ def test_an_id_that_no_path_can_hold_is_refused_before_anything_is_sent(item_id:
     assert server.asked == []
 
 
+def test_parameters_longer_than_any_address_are_refused_before_anything_is_sent() -> None:
+    server = Server()
+    with pytest.raises(ValueError, match="too long"):
+        sync(server, lambda client: client.recommendations("u", exclude=["x" * 800] * 100))
+    assert server.asked == []
+
+
 def test_what_was_not_given_is_not_sent_and_lists_are_repeated() -> None:
     body = {"recommendation_id": "r", "user_id": "u", "release": "r", "strategy": "new", "degraded": [], "items": []}
     server = Server(httpx.Response(200, json=body | {"next_cursor": None, "added_later": 1}))
