@@ -1,11 +1,22 @@
 """Answers of the server, as tables for people and as lines for programs."""
 
 import json
+import os
+import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from pydantic import BaseModel
+from rich.console import Console
 from rich.table import Table
+
+PIPE_WIDTH = 200
+
+
+def console() -> Console:
+    """Make a console for what stands now: as wide as the terminal or COLUMNS says, and wide in a pipe."""
+    wide = not sys.stdout.isatty() and "COLUMNS" not in os.environ
+    return Console(width=PIPE_WIDTH if wide else None)
 
 
 def lines_of(answer: Any) -> Iterator[str]:

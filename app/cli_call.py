@@ -8,15 +8,13 @@ from typing import Annotated, Any, get_args, get_origin, get_type_hints
 
 import typer
 from pydantic import TypeAdapter, ValidationError
-from rich.console import Console
 
-from app.cli_answers import lines_of, tables_of
+from app.cli_answers import console, lines_of, tables_of
 from app.client import Client
 from app.client.every_call import EveryCall
 from app.client.methods import Lines, Method, Paged
 
 calls = typer.Typer(no_args_is_help=True)
-_out = Console()
 _SHOWN = 1_000  # entries of a table; --json has no end
 
 
@@ -108,10 +106,11 @@ def _show(answer: Any, as_json: bool) -> None:
         for line in lines_of(answer):
             typer.echo(line)
         return
+    out = console()
     for table in tables_of(list(islice(answer, _SHOWN)) if entries else answer):
-        _out.print(table)
+        out.print(table)
     if entries and next(answer, None) is not None:
-        _out.print(f"… and more: only {_SHOWN:,} are shown; --json gives all.")
+        out.print(f"… and more: only {_SHOWN:,} are shown; --json gives all.")
 
 
 for _name, _method in vars(EveryCall).items():

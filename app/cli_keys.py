@@ -5,17 +5,16 @@ from collections.abc import Coroutine
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 from rich.table import Column, Table
 
 from app.access import SCOPES
+from app.cli_answers import console
 from app.db.keys import KeyRepository
 from app.db.opened import opened
 from app.services.access import new_key
 from app.settings import RATE_LIMIT, load_settings
 
 keys = typer.Typer(no_args_is_help=True, help="Keys for callers: made, listed, revoked.")
-_out = Console()
 
 
 @keys.command()
@@ -47,7 +46,7 @@ def list_keys() -> None:
         scopes, created = " ".join(sorted(key.scopes)), f"{key.created_at:%Y-%m-%d %H:%M}"
         cells = (key.key_id, key.name, key.tenant, scopes, key.rate_limit or "", created, revoked)
         table.add_row(*(cell.replace("[", r"\[") for cell in cells))
-    _out.print(table)
+    console().print(table)
 
 
 @keys.command()
