@@ -25,10 +25,8 @@ from app.db.bulk import DatasetImport, ImportCounts
 from app.db.keys import KeyRepository
 from app.db.opened import opened
 from app.db.releases import ReleaseRepository
-from app.db.schema import SchemaCheck
 from app.db.schema import migrate as run_migrations
 from app.db.serving import ServingRepository
-from app.db.session import Database
 from app.errors import NoFormerRelease, ReleaseRefused, ServiceError, StorageUnavailable
 from app.lazy_releases import LazyReleaseStore
 from app.logs import configure_logging
@@ -207,15 +205,6 @@ def _releases(settings: Settings) -> ReleaseStore:
     return FileReleaseStore(settings.releases_dir)
 
 
-async def _open(settings: Settings, pool_size: int = 1) -> Database:
-    database = Database(_database_url(settings), pool_size=pool_size, timeout_seconds=settings.database_timeout_seconds)
-    problem = await SchemaCheck(database).problem()
-    if problem is not None:
-        await database.close()
-        raise StorageUnavailable(f"The database cannot be used: {problem}. Run `python -m app migrate` first.")
-    return database
-
-
 async def _check_openness(settings: Settings) -> None:
     """Refuse to listen to other machines while nobody needs a key; a database that is away is told later."""
     if settings.access != "auto" or is_loopback(settings.host):
@@ -227,49 +216,35 @@ async def _check_openness(settings: Settings) -> None:
 
 
 async def _import(settings: Settings, reader: DatasetReader) -> ImportCounts:
-    database = await _open(settings)
     columns = (TextColumn("{task.description:>12}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    try:
+    async with opened(settings) as database:
         with Progress(*columns, console=_err) as progress:
             tables = ("users", "entities", "relations", "items", "links", "triples", "interactions")
             tasks = {table: progress.add_task(table, total=reader.count(table)) for table in tables}
             return await DatasetImport(database, reader, lambda table, n: progress.advance(tasks[table], n)).run()
-    finally:
-        await database.close()
 
 
 async def _activate(settings: Settings, release_id: str) -> None:
-    database = await _open(settings)
-    try:
+    async with opened(settings) as database:
         await ReleaseRepository(database).activate(release_id)
-    finally:
-        await database.close()
 
 
 async def _serving(settings: Settings, ask: Callable[[ServingRepository], Awaitable[T]]) -> T:
-    database = await _open(settings)
-    try:
+    async with opened(settings) as database:
         return await ask(ServingRepository(database))
-    finally:
-        await database.close()
 
 
 async def _work(settings: Settings) -> None:
-    stop, database = asyncio.Event(), await _open(settings, pool_size=2)
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    try:
+    async with opened(settings, pool_size=2) as database:
+        stop = asyncio.Event()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(number, stop.set)
         await Worker(settings, database, LazyReleaseStore(settings.releases_dir)).work_on(stop)
-    finally:
-        await database.close()
 
 
 async def _active(settings: Settings) -> str | None:
-    database = await _open(settings)
-    try:
+    async with opened(settings) as database:
         return await ReleaseRepository(database).active()
-    finally:
-        await database.close()
 
 
 def _release_table(infos: Sequence[ReleaseInfo], active: str | None) -> Table:

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 import typer
 from rich.console import Console
 
-from app.dataset_writer import deal_facts, deal_interactions, write_dataset
+from app.dataset_writer import dealt, write_dataset
 from app.db.labels import entity_repository, relation_repository
 from app.db.opened import opened
 from app.db.releases import ReleaseRepository
@@ -94,7 +94,6 @@ async def _decide(candidate_id: int, decision: Decision) -> StoredCandidate:
 
 async def _export(out: Path, name: str) -> dict[str, int]:
     async with opened(load_settings()) as database:
-        tables = await SnapshotReader(database).read()
-    tables |= {"interactions": deal_interactions(tables["interactions"]), "triples": deal_facts(tables["triples"])}
+        tables = dealt(await SnapshotReader(database).read())
     write_dataset(out, name, tables)
     return {table: frame.height for table, frame in tables.items()}

@@ -53,6 +53,12 @@ def deal_facts(table: pl.DataFrame) -> pl.DataFrame:
     return dealt.with_columns(split=split).drop("hash", "origin")
 
 
+def dealt(tables: Mapping[str, pl.DataFrame]) -> dict[str, pl.DataFrame]:
+    """Give what was read of a database with its interactions and facts dealt to splits."""
+    interactions, triples = deal_interactions(tables["interactions"]), deal_facts(tables["triples"])
+    return {**tables, "interactions": interactions, "triples": triples}
+
+
 def write_dataset(target: Path, name: str, tables: Mapping[str, pl.DataFrame]) -> None:
     """Write a data set beside its target, then rename it: the target holds all of it, or is not there.
 

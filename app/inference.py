@@ -18,10 +18,10 @@ from numpy.typing import NDArray
 
 from app.errors import NotInRelease, ReleaseRefused, UnknownRelease
 from app.inference_people import People
+from app.inference_rows import known_rows, preference_weights, scored_items
 from app.ports import (
     Attribution,
     CompletionQuery,
-    PreferenceWeight,
     ReleaseInfo,
     ScoredCandidate,
     ScoredItem,
@@ -32,7 +32,6 @@ from models.checkpoint import CheckpointError
 from models.explanation.attribution import attribute
 from models.explanation.evidence import rank_ties
 from models.release import RELEASE_ID, Release, load_release, read_release_manifest
-from models.retrieval.search import Ranking
 from models.vocabulary import Vocabulary
 
 log = logging.getLogger(__name__)
@@ -115,19 +114,9 @@ class InferenceRelease:
     ) -> list[list[ScoredItem]]:
         """Give each user the best n items that are not excluded for them, ranked together."""
         users = np.array([self._row("user", user_id) for user_id in user_ids], dtype=np.int64)
-        rankings = self._release.searcher.search_many(users, n, [self._item_rows(unwanted) for unwanted in exclude])
-        return [self._scored(ranking) for ranking in rankings]
-
-    def _item_rows(self, item_ids: Collection[str]) -> NDArray[np.int64]:
-        """Give the sorted rows of the items that the release knows."""
         items = self._vocabulary("items")
-        known = [row for item_id in item_ids if (row := items.get(item_id)) is not None]
-        return np.unique(np.array(known, dtype=np.int64))
-
-    def _scored(self, ranking: Ranking) -> list[ScoredItem]:
-        items = self._vocabulary("items")
-        pairs = zip(ranking.rows.tolist(), ranking.scores.tolist(), strict=True)
-        return [ScoredItem(items.id(row), score) for row, score in pairs]
+        rankings = self._release.searcher.search_many(users, n, [known_rows(items, unwanted) for unwanted in exclude])
+        return [scored_items(items, ranking) for ranking in rankings]
 
     def attribute(self, user_id: str, item_ids: Sequence[str]) -> list[Attribution]:
         """Attribute each pair's score to preferences."""
@@ -137,7 +126,7 @@ class InferenceRelease:
         found = attribute(self._model, self._row("user", user_id), rows)
         relations, mode = self._vocabulary("relations"), self._model.config.strategy
         return [
-            Attribution(item_id, mode, float(score), _preferences(relations, weights), float(without))
+            Attribution(item_id, mode, float(score), preference_weights(relations, weights), float(without))
             for item_id, weights, score, without in zip(
                 item_ids, found.weights, found.scores, found.scores_without_top, strict=True
             )
@@ -228,12 +217,6 @@ class InferenceRelease:
         if row is None:
             raise NotInRelease(kind, external_id)
         return row
-
-
-def _preferences(relations: Vocabulary, weights: NDArray[np.float64]) -> list[PreferenceWeight]:
-    total = float(np.abs(weights).sum()) or 1.0
-    order = np.argsort(-np.abs(weights), kind="stable")
-    return [PreferenceWeight(relations.id(int(k)), float(weights[k]), float(abs(weights[k])) / total) for k in order]
 
 
 def _info(path: Path) -> ReleaseInfo:

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from app.errors import NotInRelease
-from app.ports import Attribution, Fact, PreferenceWeight, ScoredItem
+from app.inference_rows import known_rows, preference_weights, scored_items
+from app.ports import Attribution, Fact, ScoredItem
 from app.ports_people import Change, Person, Place, PreferenceOfPerson, Standing, WhyNot
 from models.catalogue import Catalogue, check_multipliers
 from models.explanation import why_not as reasons
@@ -82,11 +83,11 @@ class People:
             others = np.setdiff1d(np.arange(len(self._items)), self._rows(among), assume_unique=True)
             excluded = np.union1d(excluded, others)
         if diversity == 0.0:
-            return self._scored(self._ranked(person, n, excluded, everywhere))
+            return scored_items(self._items, self._ranked(person, n, excluded, everywhere))
         pool = self._ranked(person, pool_size(n), excluded, everywhere)
         vectors = self._catalogue.items[torch.from_numpy(pool.rows)].numpy()
         chosen = diversify(vectors, pool.scores, n, diversity)
-        return self._scored(Ranking(pool.rows[chosen], pool.scores[chosen]))
+        return scored_items(self._items, Ranking(pool.rows[chosen], pool.scores[chosen]))
 
     def attribute(self, person: Person, item_ids: Sequence[str]) -> list[Attribution]:
         """Attribute each item's score to preferences, with the weights as steered."""
@@ -98,7 +99,13 @@ class People:
         scores = self._catalogue.literal_scores(vector, rows, multipliers).tolist()
         mode, pairs = self._model.config.strategy, zip(item_ids, rows, scores, weights, strict=True)
         return [
-            Attribution(item_id, mode, score, self._weights(used), self._without_top(vector, row, used, multipliers))
+            Attribution(
+                item_id,
+                mode,
+                score,
+                preference_weights(self._relations, used),
+                self._without_top(vector, row, used, multipliers),
+            )
             for item_id, row, score, used in pairs
         ]
 
@@ -161,7 +168,9 @@ class People:
     ) -> list[ScoredItem]:
         """Give the items nearest to one."""
         preference = None if relation_id is None else self._preference(relation_id)
-        return self._scored(similar_items(self._catalogue, self._item(item_id), n, self._rows(exclude), preference))
+        return scored_items(
+            self._items, similar_items(self._catalogue, self._item(item_id), n, self._rows(exclude), preference)
+        )
 
     def score_new_items(self, person: Person, entities: Mapping[str, str], facts: Collection[Fact]) -> list[ScoredItem]:
         """Score items that came after training, from the facts of their entities."""
@@ -231,20 +240,13 @@ class People:
             masked[int(np.abs(weights).argmax())] = 0.0
         return float(self._catalogue.literal_scores(vector, row.reshape(1), masked))
 
-    def _weights(self, weights: NDArray[np.float64]) -> list[PreferenceWeight]:
-        sizes = np.abs(weights)
-        shares, order = sizes / (sizes.sum() or 1.0), np.argsort(-sizes, kind="stable").tolist()
-        return [PreferenceWeight(self._relations.id(k), float(weights[k]), float(shares[k])) for k in order]
-
     def _change(self, change: reasons.Steering | reasons.Adding | None) -> Change | None:
         if isinstance(change, reasons.Steering):
             return Change("steer", self._relations.id(change.preference), change.multiplier)
         return None if change is None else Change("add", items=[self._items.id(row) for row in change.items])
 
     def _rows(self, item_ids: Collection[str]) -> NDArray[np.int64]:
-        """Give the sorted rows of the items that the release knows."""
-        known = [row for item_id in item_ids if (row := self._items.get(item_id)) is not None]
-        return np.unique(np.array(known, dtype=np.int64))
+        return known_rows(self._items, item_ids)
 
     def _preference(self, relation_id: str) -> int:
         row = self._relations.get(relation_id)
@@ -257,7 +259,3 @@ class People:
         if row is None:
             raise NotInRelease("item", item_id)
         return row
-
-    def _scored(self, ranking: Ranking) -> list[ScoredItem]:
-        pairs = zip(ranking.rows.tolist(), ranking.scores.tolist(), strict=True)
-        return [ScoredItem(self._items.id(row), score) for row, score in pairs]

@@ -34,6 +34,11 @@ class Versions:
     stamps: int
     preferences: int = 0
 
+    @property
+    def of_person(self) -> tuple[int | None, int, int]:
+        """All of them, for an answer to one person."""
+        return self.history, self.stamps, self.preferences
+
 
 class VersionSource(Protocol):
     """The versions that are stored now, whoever wrote last."""

@@ -10,14 +10,14 @@ from app.settings import Settings
 
 
 @asynccontextmanager
-async def opened(settings: Settings) -> AsyncIterator[Database]:
+async def opened(settings: Settings, pool_size: int = 1) -> AsyncIterator[Database]:
     """Lend the database of the settings.
 
     Raises:
         StorageUnavailable: it is away, or has not been migrated.
     """
     url = settings.database_url.get_secret_value()
-    database = Database(url, pool_size=1, timeout_seconds=settings.database_timeout_seconds)
+    database = Database(url, pool_size=pool_size, timeout_seconds=settings.database_timeout_seconds)
     try:
         problem = await SchemaCheck(database).problem()
         if problem is not None:

@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
 from app.ports import Cache
+from app.tenancy import current_tenant
 
 SCHEMA = 1
 """Part of every key. Raise it whenever the stored bytes change their form."""
@@ -77,6 +78,11 @@ class Answers:
         if not done.cancelled():
             # Where every caller went away, this marks the error as seen.
             done.exception()
+
+
+def parts_of(kind: str, release_id: str, versions: object, query: object) -> dict[str, object]:
+    """Describe a question of the current tenant in full; `versions` are of all that its answer rests on."""
+    return {"kind": kind, "tenant": current_tenant(), "release": release_id, "versions": versions, "query": query}
 
 
 def key_of(parts: Mapping[str, object]) -> str:

@@ -96,7 +96,7 @@ def compare(release: ReleaseInfo, against: ReleaseInfo) -> Comparison:
     """Hold the figures of two manifests against each other, in the order of their names."""
     ours, theirs = figures(release.metrics), figures(against.metrics)
     names = sorted({*ours, *theirs})
-    differences = tuple(Difference(name, _finite(ours.get(name)), _finite(theirs.get(name))) for name in names)
+    differences = tuple(Difference(name, finite(ours.get(name)), finite(theirs.get(name))) for name in names)
     return Comparison(release, against, tuple(_caveats(release, against)), differences)
 
 
@@ -123,5 +123,6 @@ def _caveats(release: ReleaseInfo, against: ReleaseInfo) -> Iterator[str]:
             yield f"other_{name}"
 
 
-def _finite(value: float | None) -> float | None:
+def finite(value: float | None) -> float | None:
+    """Give a figure; None for one that is no finite number."""
     return value if value is not None and math.isfinite(value) else None

@@ -7,7 +7,7 @@ from typing import Protocol
 from app.errors import NotInRelease, UnknownItem, UnknownRelation, UnknownUser
 from app.ports import Cache, LoadedRelease
 from app.ports_people import Change, PreferenceOfPerson, WhyNot
-from app.services.answers import Answer, Answers
+from app.services.answers import Answer, Answers, parts_of
 from app.services.explanations import Asked, Explanation, ExplanationService
 from app.services.people import Case, PeopleReader, Strategy
 from app.services.releases import ReleaseManager
@@ -15,7 +15,6 @@ from app.services.scoring import ScoringPool
 from app.services.texts import relation_name
 from app.steering import NEUTRAL, Steerings
 from app.stored import Items, Labels, Versions, VersionSource
-from app.tenancy import current_tenant
 
 BEHIND = 5
 """Items of the history that are told for each preference."""
@@ -268,11 +267,4 @@ class InsightService:
 
 
 def _parts(kind: str, release: LoadedRelease, versions: Versions, *query: object) -> dict[str, object]:
-    """Describe a question in full, with what its answer rests on."""
-    return {
-        "kind": kind,
-        "tenant": current_tenant(),
-        "release": release.info.release_id,
-        "versions": (versions.history, versions.stamps, versions.preferences),
-        "query": query,
-    }
+    return parts_of(kind, release.info.release_id, versions.of_person, query)

@@ -10,7 +10,7 @@ from typing import Literal
 from app.errors import CursorExpired, StorageUnavailable, UnknownUser
 from app.filters import Filters
 from app.ports import Cache, LoadedRelease, ScoredItem
-from app.services.answers import Answer, Answers, key_of
+from app.services.answers import Answer, Answers, key_of, parts_of
 from app.services.explanations import Asked, Explanation, ExplanationService
 from app.services.paging import DEPTH, Cursor, Snapshot, Snapshots
 from app.services.people import NO_HISTORY, Case, PeopleReader, Strategy, case_of
@@ -213,10 +213,8 @@ class RecommendationService:
         return snapshot
 
     async def _case(self, release: LoadedRelease, query: RecommendationQuery, versions: Versions) -> Case:
-        if query.user_id is None:
+        if query.user_id is None or (versions.history is None and not query.items):
             return case_of(release, None, NO_HISTORY, {}, query.items)
-        if versions.history is None and not query.items:
-            return Case(case_of(release, None, NO_HISTORY, {}).person, "popular", NO_HISTORY, ())
         return await self._people.read(release, query.user_id, versions.preferences > 0, query.items)
 
     async def _ranked(
@@ -254,13 +252,8 @@ class RecommendationService:
 
 def _parts(release: LoadedRelease, query: RecommendationQuery, versions: Versions) -> dict[str, object]:
     """Describe a question in full, with what its answer rests on."""
-    return {
-        "kind": "recommendations",
-        "tenant": current_tenant(),
-        "release": release.info.release_id,
-        "versions": (versions.history, versions.stamps, versions.preferences),
-        "query": [getattr(query, name) for name in _QUERY_FIELDS],
-    }
+    asked = [getattr(query, name) for name in _QUERY_FIELDS]
+    return parts_of("recommendations", release.info.release_id, versions.of_person, asked)
 
 
 def question_of(query: RecommendationQuery) -> str:

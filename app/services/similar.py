@@ -7,13 +7,12 @@ from functools import partial
 from app.errors import UnknownItem, UnknownRelation
 from app.filters import Filters
 from app.ports import Cache, LoadedRelease, ScoredItem
-from app.services.answers import Answer, Answers
+from app.services.answers import Answer, Answers, parts_of
 from app.services.popularity import PopularItems
 from app.services.recommendations import NOBODY, RecommendedItem, listed, matching_all
 from app.services.releases import ReleaseManager
 from app.services.scoring import ScoringPool
 from app.stored import Items, Labels, VersionSource
-from app.tenancy import current_tenant
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,13 +62,8 @@ class ItemListService:
         release = self._releases.current()
         versions = await self._versions.of(NOBODY)
         excluded = tuple(sorted(set(exclude)))
-        parts = {
-            "kind": "similar",
-            "tenant": current_tenant(),
-            "release": release.info.release_id,
-            "versions": versions.stamps,
-            "query": (item_id, limit, relation_id, excluded),
-        }
+        query = (item_id, limit, relation_id, excluded)
+        parts = parts_of("similar", release.info.release_id, versions.stamps, query)
         return await self._answers.get(parts, partial(self._find, release, item_id, limit, relation_id, excluded))
 
     async def _find(

@@ -1,12 +1,11 @@
 """Whether a new release may take over from the active one, by their figures on the test split."""
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from app.ports import ReleaseInfo
-from app.services.comparison import figures
+from app.services.comparison import figures, finite
 
 DECISIVE = ("recommendation.f1", "recommendation.ndcg", "completion.hits", "completion.mrr")
 """One figure of each task for the first N, one for their order; higher is better in all."""
@@ -64,13 +63,9 @@ def judge(release: ReleaseInfo, active: ReleaseInfo | None, max_drop: float) -> 
 
 
 def _check(metric: str, value: float | None, active: float | None, max_drop: float) -> Check:
-    release, before = _finite(value), _finite(active)
+    release, before = finite(value), finite(active)
     passed = release is not None and (before is None or release >= (1 - max_drop) * before)
     return Check(metric, release, before, passed)
-
-
-def _finite(value: float | None) -> float | None:
-    return value if value is not None and math.isfinite(value) else None
 
 
 def _told(value: float | None) -> str:

@@ -14,7 +14,7 @@ from typing import Any
 
 from anyio import to_thread
 
-from app.dataset_writer import deal_facts, deal_interactions, write_dataset
+from app.dataset_writer import dealt, write_dataset
 from app.db.releases import ReleaseRepository
 from app.db.serving import ServingRepository
 from app.db.session import Database
@@ -112,9 +112,7 @@ class TrainingRun:
             tables = await SnapshotReader(self._tools.database).read()
             if not tables["interactions"].height or not tables["triples"].height:
                 raise JobEnded("failed", "nothing_to_train", "the database holds no interactions, or no facts")
-            tables["interactions"] = deal_interactions(tables["interactions"])
-            tables["triples"] = deal_facts(tables["triples"])
-            await to_thread.run_sync(write_dataset, target, self._name(), tables)
+            await to_thread.run_sync(write_dataset, target, self._name(), dealt(tables))
         return target.resolve()
 
     async def _train(self, folder: Folder, dataset: Path) -> Path:
