@@ -15,7 +15,7 @@ from models.checkpoint import write_checkpoint
 from models.interface import Sizes
 from models.registry import build, config_from
 from training.config import ConfigError, TrainingConfig
-from training.data.batches import endless, n_batches, sample, shuffled, turns
+from training.data.batches import endless, planned, sample, shuffled
 from training.data.indexed import IndexedDataset
 from training.evaluation.completion import evaluate_completion
 from training.evaluation.protocol import PROTOCOLS, alignment_under
@@ -132,10 +132,9 @@ class _Trainer:
             raise ConfigError(f"{self.dataset.name} has no training rows for {self.config.model_name}")
         if self.completion is not None and len(self.dataset.triples["train"]) == 0:
             raise ConfigError(f"{self.dataset.name} has no training triples; {self.config.model_name} needs a graph")
-        both = self.recommendation is not None and self.completion is not None
-        if both and self.config.joint == "steps":
-            return [(turn, not turn) for turn in turns(n_batches(rows, size), self.config.joint_weight)]
-        return [(self.recommendation is not None, self.completion is not None)] * n_batches(rows, size)
+        tasks = self.recommendation is not None, self.completion is not None
+        in_turns = all(tasks) and self.config.joint == "steps"
+        return planned(rows, size, tasks, self.config.joint_weight if in_turns else None)
 
     def _check_metric(self) -> None:
         metric = self.config.validation.metric

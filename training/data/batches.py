@@ -42,6 +42,18 @@ def turns(n_recommendation: int, share: float) -> list[bool]:
     return steps
 
 
+def planned(n_rows: int, batch_size: int, tasks: tuple[bool, bool], share: float | None) -> list[tuple[bool, bool]]:
+    """Tell for each step of an epoch over `n_rows` whether it takes interactions, and whether it takes triples.
+
+    With a `share`, steps of the one kind and of the other take turns (see `turns`); without, each takes all `tasks`.
+
+    >>> planned(5, 2, (True, True), None)
+    [(True, True), (True, True), (True, True)]
+    """
+    steps = n_batches(n_rows, batch_size)
+    return [tasks] * steps if share is None else [(turn, not turn) for turn in turns(steps, share)]
+
+
 def sample(rows: NDArray[np.int64], count: int, seed: int) -> NDArray[np.int64]:
     """Draw at most `count` of the (n, k) rows without replacement, by the seed alone; they stay in their order."""
     if len(rows) <= count:

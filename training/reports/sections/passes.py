@@ -5,7 +5,7 @@ from statistics import mean
 import polars as pl
 
 from training.config import TrainingConfig
-from training.data.batches import n_batches, turns
+from training.data.batches import planned
 from training.data.dataset import Dataset
 from training.reports.markdown import listed
 from training.reports.published import name_of
@@ -40,9 +40,8 @@ def passes_over_triples(run: RunResult, dataset: Dataset) -> float:
     config = TrainingConfig.model_validate(run.settings)
     interactions = dataset.interactions.filter(pl.col("split") == "train")
     rows = interactions["user_id"].n_unique() if config.recommendation.loss == "listwise" else len(interactions)
-    steps = n_batches(rows, config.batch_size)
-    if config.joint == "steps":
-        steps = turns(steps, config.joint_weight).count(False)
+    share = config.joint_weight if config.joint == "steps" else None
+    steps = sum(triples for _, triples in planned(rows, config.batch_size, (True, True), share))
     return (
         run.best_epoch * steps * config.completion.batch_size / len(dataset.triples.filter(pl.col("split") == "train"))
     )
