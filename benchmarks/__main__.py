@@ -18,6 +18,7 @@ from training.cli_shared import told_plainly
 from training.config import ConfigError
 
 RESULTS = Path(__file__).parent / "results"
+RELEASE = "measured"
 PACKAGES = ("torch", "numpy", "faiss-cpu", "fastapi", "uvicorn")
 
 app = typer.Typer(pretty_exceptions_enable=False)
@@ -49,9 +50,14 @@ def main(
     with told_plainly(), tempfile.TemporaryDirectory() as scratch:
         try:
             begun = revision()
-            model = checkpoint or _trained(data, preset, epochs, Path(scratch))
+            model = checkpoint or Path(scratch) / "run" / "checkpoint"
             parts = _parts(data, model, Path(scratch), sizes, backends, environments, python)
-            found = {name: part.run() for name, part in parts.items() if name not in (without or [])}
+            wanted = [name for name in parts if name not in (without or [])]
+            if checkpoint is None and wanted != ["peers"]:
+                _train(data, preset, epochs, Path(scratch) / "run")
+            if "service" in wanted:
+                _release(data, model, Path(scratch) / "releases")
+            found = {name: parts[name].run() for name in wanted}
         except BenchmarkFailed as error:
             raise ConfigError(str(error)) from None
         lines = lines_of(found)
@@ -68,23 +74,32 @@ def main(
     out.print(f"Written: {path}")
 
 
-def _trained(data: Path, preset: str, epochs: int, scratch: Path) -> Path:
+def _train(data: Path, preset: str, epochs: int, run: Path) -> None:
     errors.print(f"training {preset}, {epochs} epochs")
-    run = scratch / "run"
     training = ["train", "--data", str(data), "--preset", preset, "--threads", "1", "--out", str(run)]
     call([sys.executable, "-m", "training", *training, "--set", f"epochs={epochs}", "--set", "validation.every=1"])
-    return run / "checkpoint"
+
+
+def _release(data: Path, model: Path, releases: Path) -> None:
+    where = ["--data", str(data), "--checkpoint", str(model), "--releases", str(releases), "--id", RELEASE]
+    call([sys.executable, "-m", "training", "release", *where, "--threads", "1"])
 
 
 def _parts(
     data: Path, model: Path, scratch: Path, sizes: str, backends: str, environments: Path, python: Path
 ) -> dict[str, Part]:
-    releases, name = scratch / "releases", "measured"
-    release = ["release", "--data", str(data), "--checkpoint", str(model), "--releases", str(releases), "--id", name]
-    call([sys.executable, "-m", "training", *release, "--threads", "1"])
     peers, service = scratch / "peers.json", scratch / "service.json"
     sides = ["--data", str(data), "--environments", str(environments), "--python", str(python), "--out", str(peers)]
-    served = ["--data", str(data), "--releases", str(releases), "--release", name, "--backends", backends]
+    served = [
+        "--data",
+        str(data),
+        "--releases",
+        str(scratch / "releases"),
+        "--release",
+        RELEASE,
+        "--backends",
+        backends,
+    ]
     growth = ["--checkpoint", str(model), "--out", str(scratch / "retrieval"), "--sizes", *sizes.split(",")]
     return {
         "peers": Part("peers", "benchmarks.peers", sides, peers),
