@@ -14,7 +14,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import count, cycle
 from pathlib import Path
@@ -49,6 +49,12 @@ TARGETS = {"cached": 0.8, "p99_ms": 10.0, "summary_over_plain": 2.0, "batch": 20
 _numbers = count()
 
 
+def two_cores() -> tuple[int | None, int | None]:
+    """Give the server's core and the load's; none where there is one core only: then both share it."""
+    cores = sorted(os.sched_getaffinity(0))
+    return (cores[0], cores[1]) if len(cores) > 1 else (None, None)
+
+
 @dataclass(frozen=True)
 class Plan:
     """What to measure, and for how long."""
@@ -61,12 +67,8 @@ class Plan:
     users: int
     workers: tuple[int, ...]
     database: Path | None = None
-
-    @property
-    def cores(self) -> tuple[int | None, int | None]:
-        """The server's core and the load's; none where there is one core only: then both share it."""
-        cores = sorted(os.sched_getaffinity(0))
-        return (cores[0], cores[1]) if len(cores) > 1 else (None, None)
+    # Decided once: the load is pinned to its core, and would see no other one afterwards.
+    cores: tuple[int | None, int | None] = field(default_factory=two_cores)
 
 
 @contextmanager
@@ -107,7 +109,7 @@ def measure_backend(kind: str, plan: Plan, say: Callable[[str], None]) -> dict[s
             say(f"{kind}: answers that are computed")
             computed = {explain: _computed(server, users, plan, explain) for explain in ("none", "summary")}
             say(f"{kind}: batches")
-            batches = {explain: _batch(server, users, computed[explain]) for explain in ("none", "summary")}
+            batches = {explain: _batch(server, users, explain) for explain in ("none", "summary")}
         return {"cached": cached, "computed": computed, "batch": batches, "workers": memory}
 
 
@@ -186,7 +188,7 @@ def _computed(server: Server, users: list[str], plan: Plan, explain: str) -> dic
     return {**found, "half_rate": half, **{f"p{share}_ms": load.percentile(share) for share in (50, 95, 99)}}
 
 
-def _batch(server: Server, users: list[str], computed: dict[str, float], explain: str = "none") -> dict[str, float]:
+def _batch(server: Server, users: list[str], explain: str) -> dict[str, float]:
     """Time whole batches against as many calls one after the other on one connection, none of them cached."""
     chosen = users[:BATCH]
     body = json.dumps({"user_ids": chosen, "explain": explain}).encode("ascii")

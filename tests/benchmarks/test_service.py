@@ -9,10 +9,11 @@ from typing import Any
 import pytest
 import uvloop
 
+from benchmarks import service
 from benchmarks.load import Connection, RequestFailed, at_rate, get, post, saturate
 from benchmarks.ready_bytes import KINDS
 from benchmarks.servers import call, run, serving
-from benchmarks.service import lines
+from benchmarks.service import Plan, lines
 
 BODY = b'{"items":[' + b"1," * 40_000 + b"1]}"
 
@@ -123,3 +124,29 @@ def test_the_report_divides_ours_by_theirs_and_names_the_targets() -> None:
     assert rows["CPU of explain=summary / none"][0] == "2.00"
     assert rows["1000 users one by one / as a batch, explain=none"][::2] == ("24.0 (CPU 25.0)", ">= 20")
     assert rows["1 worker(s): start to ready"] == ("4.0 s", "PSS 300 MiB, private 250 MiB", "<= 5 s")
+
+
+def test_the_server_keeps_a_core_of_its_own_when_the_load_is_pinned(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _pid: {3, 1})
+    plan = Plan(tmp_path, tmp_path, "r", 1.0, 1, 1, (1,))
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _pid: {3})
+    assert plan.cores == (1, 3)
+    assert Plan(tmp_path, tmp_path, "r", 1.0, 1, 1, (1,)).cores == (None, None)
+
+
+@pytest.mark.parametrize("explain", ["none", "summary"])
+def test_a_batch_and_its_single_calls_ask_for_the_same_reasons(explain: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    sent: list[bytes] = []
+
+    def timed(_server: Any, requests: list[bytes]) -> tuple[float, float]:
+        sent.extend(requests)
+        return 1.0, 1.0
+
+    monkeypatch.setattr(service, "_timed", timed)
+    service._batch(None, ["a", "b"], explain)  # type: ignore[arg-type]
+    batches = [request for request in sent if request.startswith(b"POST")]
+    alone = [request for request in sent if request.startswith(b"GET")]
+    assert all(f'"explain": "{explain}"'.encode() in request for request in batches)
+    assert [f"explain={explain}".encode() in request for request in alone] == [True, True]
