@@ -12,7 +12,7 @@ With squared L2, delta = u - i, s = a.(P u - P i), t = a.(W u - W i) and Gram ma
     g^2 = |delta|^2 + 2 s + q_pp - 2 t (t + q_wp) + q_ww t^2
 
 so that a person costs products with n x P and n x d matrices that are made once, and no temporary is n x d. L1 has no
-such expansion and goes through the items in pieces of at most GRID_ELEMENTS numbers.
+such expansion and goes through the items in pieces of at most PIECE_ELEMENTS numbers.
 """
 
 from collections.abc import Iterator
@@ -22,7 +22,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from models.geometry import GRID_ELEMENTS, length, project
+from models.geometry import PIECE_ELEMENTS, length, project
 from models.preferences import PreferenceSpace
 
 BLOCK = 2048
@@ -115,13 +115,14 @@ class Catalogue:
         return -self.space.pair_distances(users, items, weights)
 
     def _literal(self, user: Tensor, items: Tensor, weights: Tensor) -> Tensor:
-        size = max(1, GRID_ELEMENTS // max(1, user.numel()))
-        found = []
+        size = max(1, PIECE_ELEMENTS // max(1, user.numel()))
+        found = user.new_empty(len(items))
         for start in range(0, len(items), size):
             part = weights[start : start + size]
             p, w = part @ self.space.preferences, part @ self.space.normals
-            found.append(-length(project(user - items[start : start + size], w) + p, self.space.norm))
-        return torch.cat(found) if found else user.new_empty(0)
+            delta = project(user - items[start : start + size], w) + p
+            found[start : start + size] = -length(delta, self.space.norm)
+        return found
 
 
 def steered_weights(space: PreferenceSpace, logits: Tensor, multipliers: Tensor | None) -> Tensor:

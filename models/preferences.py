@@ -18,7 +18,7 @@ import torch
 from torch import Generator, Tensor
 from torch.nn import functional
 
-from models.geometry import GRID_ELEMENTS, Norm, length, project, translated_length
+from models.geometry import PIECE_ELEMENTS, Norm, length, project, translated_length
 from models.linear_mixture import linear_mixture
 from models.mixture import soft_mixture
 
@@ -87,7 +87,7 @@ class PreferenceSpace:
 
         Squared L2 with delta = u - i is |delta|^2 + 2 delta.p + |p|^2 - 2 (w.delta)(w.delta + w.p) + |w|^2 (w.delta)^2,
         and every term comes from products with the P preferences and from three P x P Gram matrices: memory is
-        B x n x P, never x d. L1 goes through the pairs literally, in pieces of at most GRID_ELEMENTS numbers.
+        B x n x P, never x d. L1 goes through the pairs literally, in pieces of at most PIECE_ELEMENTS numbers.
         """
         user_logits, item_logits = users @ self.preferences.T, items @ self.preferences.T
         if self.norm == "l1":
@@ -114,7 +114,7 @@ class PreferenceSpace:
         return soft_mixture(*products, self.temperature)
 
     def _literal_grid(self, users: Tensor, items: Tensor, weights: Tensor) -> Tensor:
-        size = max(1, GRID_ELEMENTS // max(1, users.numel()))
+        size = max(1, PIECE_ELEMENTS // max(1, users.numel()))
         found = users.new_empty(len(users), len(items))
         for start in range(0, items.shape[0], size):
             part = weights[:, start : start + size]

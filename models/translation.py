@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from models.geometry import (
-    GRID_ELEMENTS,
+    PIECE_ELEMENTS,
     Norm,
     distances,
     hyperplane_distances,
@@ -85,9 +85,9 @@ class HyperplaneFacts:
         return hyperplane_distances(target, self.normals, relations, _pick(self.entities, candidates), self.norm)
 
     def relation_distances(self, heads: Tensor, tails: Tensor) -> Tensor:
-        """Measure f for every relation between (B,) pairs, in pieces of GRID_ELEMENTS; returns (B, n_relations)."""
+        """Measure f for every relation between (B,) pairs, in pieces of PIECE_ELEMENTS; returns (B, n_relations)."""
         delta = rows_of(self.entities, heads) - rows_of(self.entities, tails)
-        size = max(1, GRID_ELEMENTS // max(1, self.relations.numel()))
+        size = max(1, PIECE_ELEMENTS // max(1, self.relations.numel()))
         pieces = [
             length(project(part.unsqueeze(1), self.normals) + self.relations, self.norm)
             for part in torch.split(delta, size)

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[3]
-BOUND_GIB = 1.0  # of the whole process, torch among it; measured: 0.78 at most
+BOUND_GIB = 0.8  # of the whole process, torch among it; measured: 0.25 to 0.51
 
 pytestmark = pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="the peak is read from Linux's /proc")
 
@@ -25,7 +25,7 @@ def peak_gib(*task: str) -> float:
 
 
 @pytest.mark.parametrize("task", ["recommend 300 soft l2", "complete 300 l2", "complete 300 l2 transr"])
-def test_ranking_a_large_catalogue_stays_under_one_gibibyte(task: str) -> None:
+def test_ranking_a_large_catalogue_stays_under_a_stated_peak(task: str) -> None:
     assert 0.1 < peak_gib(*task.split()) < BOUND_GIB
 
 
