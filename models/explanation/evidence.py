@@ -41,3 +41,21 @@ def rank_ties(ties: Sequence[TieT], shares: Mapping[str, float], limit: int) -> 
     for tie in order:
         best.setdefault(tie.history_item, tie)
     return list(best.values())[:limit]
+
+
+def rank_ties_by_drop(
+    ties: Sequence[TieT], shares: Mapping[str, float], drops: Mapping[str, float], limit: int
+) -> list[TieT]:
+    """Order ties by share of their relation, then by how much the score drops without their history item, then by fan.
+
+    A history item whose drop is not known comes after those whose drop is; at most `limit`, one for a history item.
+    """
+
+    def order(tie: TieT) -> tuple[float, bool, float, int, str]:
+        drop = drops.get(tie.history_item)
+        return -shares.get(tie.relation_id, 0.0), drop is None, -(drop or 0.0), tie.fan, tie.history_item
+
+    best: dict[str, TieT] = {}
+    for tie in sorted(ties, key=order):
+        best.setdefault(tie.history_item, tie)
+    return list(best.values())[:limit]
