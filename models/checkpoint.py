@@ -18,6 +18,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Generator, nn
 
+from models.geometry import undrawn
 from models.interface import Sizes
 from models.registry import build, config_from, config_values
 from models.vocabulary import Vocabulary
@@ -122,8 +123,12 @@ def check_files(directory: Path, manifest: Mapping[str, Any]) -> None:
             raise CheckpointError(directory, f"{name} is cut or was altered: its hash differs from the manifest")
 
 
-def load_checkpoint(directory: Path, device: torch.device | str = "cpu") -> Checkpoint:
+def load_checkpoint(
+    directory: Path, device: torch.device | str = "cpu", instead: Mapping[str, torch.Tensor] | None = None
+) -> Checkpoint:
     """Load a checkpoint as a whole onto a device, whichever device it was trained on.
+
+    `instead` are its weights in another precision: taken as they are, without a copy, and known to be finite.
 
     Raises:
         CheckpointError: anything in it is missing, altered, not finite, or does not belong together.
@@ -134,7 +139,7 @@ def load_checkpoint(directory: Path, device: torch.device | str = "cpu") -> Chec
         vocabularies = {name: Vocabulary.load(directory / f"{name}.json") for name in VOCABULARIES}
         named = manifest["model"]
         config = config_from(named["name"], named["config"])
-        weights = load_file(directory / WEIGHTS)
+        weights = load_file(directory / WEIGHTS) if instead is None else dict(instead)
         hashes = manifest["vocabulary_hashes"]
     except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
         raise CheckpointError(directory, f"cannot be read: {error}") from error
@@ -144,25 +149,28 @@ def load_checkpoint(directory: Path, device: torch.device | str = "cpu") -> Chec
     n_users, n_items, n_entities, n_relations = (len(vocabularies[name]) for name in VOCABULARIES)
     alignment = weights.get("alignment", torch.full((n_items,), -1))
     sizes = Sizes(n_users, n_items, n_entities, n_relations, alignment)
-    model = build(named["name"], config, sizes, Generator())
-    _fill(directory, model, weights, sizes)
+    with undrawn():
+        model = build(named["name"], config, sizes, Generator())
+    _check_weights(directory, model, weights, sizes, finite=instead is not None)
+    model.load_state_dict(weights, assign=instead is not None)
     return Checkpoint(model.to(device).eval(), named["name"], vocabularies, manifest)
 
 
-def _fill(directory: Path, model: nn.Module, weights: dict[str, torch.Tensor], sizes: Sizes) -> None:
+def _check_weights(
+    directory: Path, model: nn.Module, weights: Mapping[str, torch.Tensor], sizes: Sizes, finite: bool
+) -> None:
     for name, tensor in model.state_dict().items():
         if name not in weights:
             raise CheckpointError(directory, f"the weights {name!r} are missing")
         if weights[name].shape != tensor.shape:
             found, expected = tuple(weights[name].shape), tuple(tensor.shape)
             raise CheckpointError(directory, f"the weights {name!r} have shape {found}, not {expected}")
-        if weights[name].is_floating_point() and not bool(torch.isfinite(weights[name]).all()):
+        if not finite and weights[name].is_floating_point() and not bool(torch.isfinite(weights[name]).all()):
             raise CheckpointError(directory, f"the weights {name!r} are not all finite")
     if sizes.alignment.numel() and not -1 <= int(sizes.alignment.min()) <= int(sizes.alignment.max()) < max(
         1, sizes.n_entities
     ):
         raise CheckpointError(directory, "the alignment names an entity that is not there")
-    model.load_state_dict(weights)
 
 
 class aside:  # noqa: N801 - used as a context manager, like contextlib's own

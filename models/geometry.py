@@ -7,6 +7,9 @@
 Cao et al., WWW 2019). A mean of unit normals has not; every formula below stays exact for any w.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any, Literal
 
 import torch
@@ -155,8 +158,23 @@ def _lengths_(table: Tensor) -> Tensor:
     return lengths
 
 
+_undrawn: ContextVar[bool] = ContextVar("undrawn", default=False)
+
+
+@contextmanager
+def undrawn() -> Iterator[None]:
+    """Leave what is initialised within as it comes: stored numbers take its place, and no page of it is touched."""
+    token = _undrawn.set(True)
+    try:
+        yield
+    finally:
+        _undrawn.reset(token)
+
+
 def unit_rows(n: int, d: int, generator: torch.Generator) -> Tensor:
     """Draw (n, d) rows of length 1: Xavier uniform, then normalised, as in the paper's own code."""
+    if _undrawn.get():
+        return torch.empty(n, d)
     bound = (6.0 / (n + d)) ** 0.5
     table = torch.empty(n, d).uniform_(-bound, bound, generator=generator)
     keep_on_unit_sphere_(table)

@@ -2,6 +2,8 @@
 
     manifest.json        format, id, data set, metrics, versions, and the hash of every file that follows
     model/               a checkpoint (models/checkpoint.py): weights, vocabularies, its own manifest
+    serving.safetensors  the weights in the precision that serving scores in, mapped when loaded: all processes share
+                         its pages. Absent in older releases, whose weights each process converts for itself
     index/               what nominates items (models/retrieval/stored.py)
     roles.safetensors    which entities were seen in which role (models/retrieval/roles.py)
     calibration.safetensors  how probable a missing fact is (models/retrieval/calibration.py); absent where it was not
@@ -24,6 +26,7 @@ from safetensors.torch import load_file, save_file
 
 from models.checkpoint import (
     MANIFEST,
+    WEIGHTS,
     Checkpoint,
     CheckpointError,
     aside,
@@ -39,6 +42,7 @@ from models.retrieval.search import Searcher
 from models.retrieval.stored import Index, load_index, save_index
 
 MODEL, INDEX, ROLES, CALIBRATION = "model", "index", "roles.safetensors", "calibration.safetensors"
+SERVING = "serving.safetensors"
 RELEASE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
 
@@ -69,11 +73,13 @@ def write_release(
     Raises:
         FileExistsError: the directory is there already.
         ValueError: its name is no release id.
+        CheckpointError: a weight of the checkpoint is not finite, or it cannot be read.
     """
     if not RELEASE_ID.fullmatch(directory.name):
         raise ValueError(f"{directory.name!r} is no release id: letters, digits, '.', '_' and '-', at most 100")
     with aside(directory) as temporary:
         shutil.copytree(checkpoint, temporary / MODEL)
+        save_file(_served_weights(temporary / MODEL), temporary / SERVING)
         save_index(index, temporary / INDEX)
         save_file(roles.tensors(), temporary / ROLES)
         if calibration is not None:
@@ -86,6 +92,20 @@ def write_release(
         files = {path.relative_to(temporary).as_posix(): file_hash(path) for path in own}
         manifest = {"format_version": 1, "kind": "release", "release_id": directory.name, **values, "files": files}
         (temporary / MANIFEST).write_text(json.dumps(manifest, indent=2, ensure_ascii=False), encoding="utf-8")
+
+
+def _served_weights(checkpoint: Path) -> dict[str, torch.Tensor]:
+    """Give every weight as serving scores with it; that all are finite is checked here, once for all who load them."""
+    try:
+        weights = load_file(checkpoint / WEIGHTS)
+    except (OSError, SafetensorError) as error:
+        raise CheckpointError(checkpoint, f"cannot be read: {error}") from error
+    for name, tensor in weights.items():
+        if tensor.is_floating_point():
+            if not bool(torch.isfinite(tensor).all()):
+                raise CheckpointError(checkpoint, f"the weights {name!r} are not all finite")
+            weights[name] = tensor.to(torch.float64)
+    return weights
 
 
 def read_release_manifest(directory: Path) -> dict[str, Any]:
@@ -113,7 +133,11 @@ def load_release(directory: Path) -> Release:
     missing = {f"{MODEL}/{MANIFEST}", ROLES} - set(manifest["files"])
     if missing:
         raise CheckpointError(directory, f"the manifest does not vouch for {', '.join(sorted(missing))}")
-    checkpoint = load_checkpoint(directory / MODEL)
+    try:
+        served = load_file(directory / SERVING) if SERVING in manifest["files"] else None
+    except (OSError, SafetensorError) as error:
+        raise CheckpointError(directory, f"{SERVING} cannot be read: {error}") from error
+    checkpoint = load_checkpoint(directory / MODEL, instead=served)
     model = checkpoint.model.to(torch.float64)
     try:
         shape = IndexShape.of(model, checkpoint.vocabularies["items"].content_hash)

@@ -95,7 +95,7 @@ class Calibration:
             kind: Curve(**{name: _sound(tensors, f"{_name(kind)}.{name}", shape) for name, shape in shapes.items()})
             for kind in KINDS
         }
-        triples = tensors["stored"].numpy().astype(np.int64)
+        triples = tensors["stored"].numpy()
         limits = np.array([n_entities, n_relations, n_entities])
         if triples.ndim != 2 or triples.shape[1] != 3 or bool(((triples < 0) | (triples >= limits)).any()):
             raise ValueError("the stored facts of the calibration are no rows of the vocabularies")
