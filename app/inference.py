@@ -17,11 +17,14 @@ import torch
 from numpy.typing import NDArray
 
 from app.errors import NotInRelease, ReleaseRefused, UnknownRelease
+from app.inference_new_items import Placing, ReleaseWithNewItems
 from app.inference_people import People
 from app.inference_rows import known_rows, preference_weights, scored_items
 from app.ports import (
     Attribution,
     CompletionQuery,
+    Fact,
+    LoadedRelease,
     ReleaseInfo,
     ScoredCandidate,
     ScoredItem,
@@ -80,6 +83,7 @@ class InferenceRelease:
         self._release = release
         self._model = release.checkpoint.model
         self.info = _info_of(release.manifest)
+        self.new_items: frozenset[str] = frozenset()
 
     @property
     def recommender(self) -> "InferenceRelease":
@@ -101,9 +105,22 @@ class InferenceRelease:
         """People rather than users: folded in, steered, told why not."""
         return People(self._release)
 
+    @cached_property
+    def _placing(self) -> Placing:
+        return Placing(self._release)
+
+    def with_new_items(self, entities: Mapping[str, str], facts: Collection[Fact]) -> LoadedRelease:
+        """Give this release with items that it does not know, placed by their entities."""
+        vectors = self._placing.vectors(entities, facts)
+        return ReleaseWithNewItems(self, self.people, self._release, vectors) if vectors else self
+
     def knows_user(self, user_id: str) -> bool:
         """Whether the user has a vector here."""
         return user_id in self._vocabulary("users")
+
+    def knows_item(self, item_id: str) -> bool:
+        """Whether the item has a vector here."""
+        return item_id in self._vocabulary("items")
 
     def recommend(self, user_id: str, n: int, exclude: Collection[str] = ()) -> list[ScoredItem]:
         """Give the best n items that are not excluded, best first."""

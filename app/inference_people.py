@@ -4,7 +4,7 @@ reaches models/ from the service.
 A user of the release without steering is ranked by the release's own search: the same list as without any of this.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from functools import cached_property
 
 import numpy as np
@@ -14,12 +14,11 @@ from torch import Tensor
 
 from app.errors import NotInRelease
 from app.inference_rows import known_rows, preference_weights, scored_items
-from app.ports import Attribution, Fact, ScoredItem
+from app.ports import Attribution, ScoredItem
 from app.ports_people import Change, Person, Place, PreferenceOfPerson, Standing, WhyNot
 from models.catalogue import Catalogue, check_multipliers
 from models.explanation import why_not as reasons
 from models.explanation.profile import preference_profile
-from models.fold_in.items import FactsOf, ItemFolding, NoFacts
 from models.fold_in.users import FoldInSettings, UserFolding
 from models.release import Release
 from models.retrieval.diversity import diversify, pool_size
@@ -40,21 +39,16 @@ class People:
         self._entities, self._relations = names["entities"], names["relations"]
 
     @cached_property
-    def _catalogue(self) -> Catalogue:
+    def catalogue(self) -> Catalogue:
+        """The item side of the model."""
         return Catalogue.of(self._model)
 
     @cached_property
-    def _folding(self) -> UserFolding:
+    def folding(self) -> UserFolding:
+        """How people are folded in."""
         training = self._release.checkpoint.manifest.get("training", {})
         sharpness = training.get("recommendation", {}).get("sharpness", FoldInSettings.sharpness)
-        return UserFolding(self._catalogue, FoldInSettings(sharpness=float(sharpness)))
-
-    @cached_property
-    def _item_folding(self) -> ItemFolding | None:
-        try:
-            return ItemFolding(self._model)
-        except TypeError:
-            return None
+        return UserFolding(self.catalogue, FoldInSettings(sharpness=float(sharpness)))
 
     def knows_preference(self, relation_id: str) -> bool:
         """Whether a preference is aligned with the relation."""
@@ -85,7 +79,7 @@ class People:
         if diversity == 0.0:
             return scored_items(self._items, self._ranked(person, n, excluded, everywhere))
         pool = self._ranked(person, pool_size(n), excluded, everywhere)
-        vectors = self._catalogue.items[torch.from_numpy(pool.rows)].numpy()
+        vectors = self.catalogue.items[torch.from_numpy(pool.rows)].numpy()
         chosen = diversify(vectors, pool.scores, n, diversity)
         return scored_items(self._items, Ranking(pool.rows[chosen], pool.scores[chosen]))
 
@@ -94,9 +88,9 @@ class People:
         rows = torch.tensor([self._item(item_id) for item_id in item_ids], dtype=torch.int64)
         if not len(rows):
             return []
-        vector, multipliers = self._vector(person), self._multipliers(person)
-        weights = self._catalogue.part(rows).weights(vector, multipliers).numpy()
-        scores = self._catalogue.literal_scores(vector, rows, multipliers).tolist()
+        vector, multipliers = self.vector(person), self._multipliers(person)
+        weights = self.catalogue.part(rows).weights(vector, multipliers).numpy()
+        scores = self.catalogue.literal_scores(vector, rows, multipliers).tolist()
         mode, pairs = self._model.config.strategy, zip(item_ids, rows, scores, weights, strict=True)
         return [
             Attribution(
@@ -114,7 +108,7 @@ class People:
     ) -> list[Standing]:
         """Tell the place of each item, and its place with each of the relations masked."""
         rows = [self._item(item_id) for item_id in item_ids]
-        vector, multipliers, excluded = self._vector(person), self._multipliers(person), self._rows(exclude)
+        vector, multipliers, excluded = self.vector(person), self._multipliers(person), self._rows(exclude)
         whole = torch.ones(self._n_preferences, dtype=torch.float64) if multipliers is None else multipliers
         places = self._places(vector, multipliers, rows, excluded)
         without = {}
@@ -131,11 +125,11 @@ class People:
     def _places(
         self, vector: Tensor, multipliers: Tensor | None, rows: Sequence[int], excluded: NDArray[np.int64]
     ) -> list[Place]:
-        scores = self._catalogue.scores(vector, multipliers).numpy()
+        scores = self._scores(vector, multipliers).numpy()
         own = scores[list(rows)]
         scores[excluded] = -np.inf
         scores[~np.isfinite(scores)] = -np.inf
-        literal = self._catalogue.literal_scores(vector, torch.tensor(rows, dtype=torch.int64), multipliers).tolist()
+        literal = self._literal(vector, torch.tensor(rows, dtype=torch.int64), multipliers).tolist()
         places = []
         for row, value, score in zip(rows, own, literal, strict=True):
             closed, scores[row] = scores[row], value
@@ -143,19 +137,29 @@ class People:
             scores[row] = closed
         return places
 
+    def _scores(self, vector: Tensor, multipliers: Tensor | None) -> Tensor:
+        return self.catalogue.scores(vector, multipliers)
+
+    def _literal(self, vector: Tensor, rows: Tensor, multipliers: Tensor | None) -> Tensor:
+        return self.catalogue.literal_scores(vector, rows, multipliers)
+
+    def _not_to_add(self, person: Person) -> NDArray[np.int64]:
+        """Items that why-not does not propose to add; those that can make somebody do."""
+        return self._rows(person.history)
+
     def why_not(self, person: Person, item_id: str, n: int, exclude: Collection[str] = ()) -> WhyNot:
         """Tell why an item is not among the first n, and what would change it."""
         multipliers = self._multipliers(person)
         whole = torch.ones(self._n_preferences, dtype=torch.float64) if multipliers is None else multipliers
-        asked = reasons.Person(self._vector(person), whole, self._rows(person.history), self._rows(exclude))
-        found = reasons.why_not(self._catalogue, self._folding, asked, self._item(item_id), n)
+        asked = reasons.Person(self.vector(person), whole, self._not_to_add(person), self._rows(exclude))
+        found = reasons.why_not(self.catalogue, self.folding, asked, self._item(item_id), n)
         best = self._relations.id(found.best_preference)
         return WhyNot(item_id, found.rank, found.score, found.gap, best, found.best_score, self._change(found.change))
 
     def preferences(self, person: Person, behind: int = 5) -> list[PreferenceOfPerson]:
         """Give the preferences over the history, largest share first."""
         rows = self._rows(person.history)
-        profile = preference_profile(self._catalogue, self._vector(person), rows, self._multipliers(person), behind)
+        profile = preference_profile(self.catalogue, self.vector(person), rows, self._multipliers(person), behind)
         return [
             PreferenceOfPerson(
                 self._relations.id(p.preference), p.weight, p.share, [self._items.id(row) for row in p.behind]
@@ -169,42 +173,8 @@ class People:
         """Give the items nearest to one."""
         preference = None if relation_id is None else self._preference(relation_id)
         return scored_items(
-            self._items, similar_items(self._catalogue, self._item(item_id), n, self._rows(exclude), preference)
+            self._items, similar_items(self.catalogue, self._item(item_id), n, self._rows(exclude), preference)
         )
-
-    def score_new_items(self, person: Person, entities: Mapping[str, str], facts: Collection[Fact]) -> list[ScoredItem]:
-        """Score items that came after training, from the facts of their entities."""
-        vectors = {item_id: self._new_item(entity_id, facts) for item_id, entity_id in entities.items()}
-        known = {item_id: vector for item_id, vector in vectors.items() if vector is not None}
-        if not known:
-            return []
-        catalogue = Catalogue.over(self._catalogue.space, torch.stack(list(known.values())))
-        ranking = scan(
-            catalogue, self._vector(person), len(known), np.empty(0, dtype=np.int64), self._multipliers(person)
-        )
-        names = list(known)
-        return [
-            ScoredItem(names[row], s) for row, s in zip(ranking.rows.tolist(), ranking.scores.tolist(), strict=True)
-        ]
-
-    def _new_item(self, entity_id: str, facts: Collection[Fact]) -> Tensor | None:
-        if self._item_folding is None:
-            return None
-        rows = [row for fact in facts if (row := self._fact_row(entity_id, fact)) is not None]
-        relations, others, as_head = (np.array([row[k] for row in rows]) for k in range(3))
-        try:
-            return self._item_folding.item(
-                FactsOf(relations.astype(np.int64), others.astype(np.int64), as_head.astype(np.bool_))
-            )
-        except NoFacts:
-            return None
-
-    def _fact_row(self, entity_id: str, fact: Fact) -> tuple[int, int, bool] | None:
-        head, relation_id, tail = fact
-        if entity_id not in (head, tail) or head == tail:
-            return None
-        relation, other = self._relations.get(relation_id), self._entities.get(tail if head == entity_id else head)
-        return None if relation is None or other is None else (relation, other, head == entity_id)
 
     def _ranked(self, person: Person, n: int, excluded: NDArray[np.int64], everywhere: bool) -> Ranking:
         """Rank; where only some items are open, an index might nominate none of them, and all are scanned."""
@@ -212,12 +182,13 @@ class People:
         row = None if person.user_id is None else self._users.get(person.user_id)
         if row is not None and multipliers is None and everywhere:
             return self._release.searcher.search(row, n, excluded)
-        return scan(self._catalogue, self._vector(person), n, excluded, multipliers)
+        return scan(self.catalogue, self.vector(person), n, excluded, multipliers)
 
     @torch.no_grad()
-    def _vector(self, person: Person) -> Tensor:
+    def vector(self, person: Person) -> Tensor:
+        """Give the (d,) vector of a person; NotInRelease where nothing makes one."""
         if self.is_folded_in(person):
-            return self._folding.fold(self._rows(person.history))
+            return self.folding.fold(self._rows(person.history))
         vector: Tensor = self._model.user_vectors(torch.tensor([self._users.row(person.user_id or "")]))[0]
         return vector.to(torch.float64)
 
@@ -238,7 +209,7 @@ class People:
         masked = torch.ones(len(weights), dtype=torch.float64) if multipliers is None else multipliers.clone()
         if len(weights) > 1:
             masked[int(np.abs(weights).argmax())] = 0.0
-        return float(self._catalogue.literal_scores(vector, row.reshape(1), masked))
+        return float(self.catalogue.literal_scores(vector, row.reshape(1), masked))
 
     def _change(self, change: reasons.Steering | reasons.Adding | None) -> Change | None:
         if isinstance(change, reasons.Steering):

@@ -12,6 +12,7 @@ from app.db.histories import HistoryRepository
 from app.db.items import ItemRepository
 from app.db.keys import KeyRepository
 from app.db.labels import entity_repository, relation_repository
+from app.db.new_items import PlacedItems
 from app.db.releases import ReleaseRepository
 from app.db.schema import SchemaCheck
 from app.db.serving import ServingRepository
@@ -40,6 +41,7 @@ from app.services.erasure import ErasureService
 from app.services.explanations import ExplanationService
 from app.services.health import HealthService
 from app.services.insights import InsightService
+from app.services.new_items import NewItems
 from app.services.paging import Snapshots
 from app.services.people import PeopleReader
 from app.services.popularity import PopularItems
@@ -146,6 +148,7 @@ def join(
     explanations, popular = ExplanationService(facts, kept, names[0], names[1], scoring), PopularItems(items)
     people, ranker = PeopleReader(HistoryRepository(database), stores.steerings), Ranker(popular, scoring)
     snapshots, answers = Snapshots(cache, seconds), Answers(cache, seconds, metrics.lookup)
+    new_items = NewItems(PlacedItems(database), Remembered(versions, seconds), scoring, settings.new_items)
     return Services(
         recommendations=RecommendationService(
             versions=versions,
@@ -158,10 +161,21 @@ def join(
             cache=cache,
             answers=answers,
             snapshots=snapshots,
+            new_items=new_items,
             render=served.noting(render),
         ),
         batches=BatchService(
-            versions, people, kept, releases, stores.filters, ranker, explanations, cache, snapshots, served.offer
+            versions=versions,
+            people=people,
+            items=kept,
+            releases=releases,
+            filters=stores.filters,
+            ranker=ranker,
+            explanations=explanations,
+            cache=cache,
+            snapshots=snapshots,
+            new_items=new_items,
+            note=served.offer,
         ),
         insights=InsightService(
             versions=versions,
@@ -174,6 +188,7 @@ def join(
             scoring=scoring,
             cache=cache,
             answers=answers,
+            new_items=new_items,
             render=render_insight,
         ),
         item_lists=ItemListService(

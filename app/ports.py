@@ -119,6 +119,10 @@ class Recommender(Protocol):
         """Whether the user has a vector in this release."""
         ...
 
+    def knows_item(self, item_id: str) -> bool:
+        """Whether the item has a vector in this release."""
+        ...
+
     def recommend(self, user_id: str, n: int, exclude: Collection[str] = ()) -> list[ScoredItem]:
         """Give the best n items that are not excluded, best first, ties in vocabulary order; fewer if fewer remain.
 
@@ -209,6 +213,23 @@ class LoadedRelease(Protocol):
     @property
     def people(self) -> "PersonScorer":
         """People rather than users: folded in, steered, told why not."""
+        ...
+
+    @property
+    def new_items(self) -> frozenset[str]:
+        """The items that came after training, of `with_new_items`; none in a release as it was made."""
+        ...
+
+    def with_new_items(self, entities: Mapping[str, str], facts: Collection[Fact]) -> "LoadedRelease":
+        """Give this release with items that it does not know, placed by their entities: CPU-bound.
+
+        Args:
+            entities: the entity of each new item, by item id.
+            facts: those of the entities; what names nothing that the release knows is ignored.
+
+        Their scores are comparable with those of all others, and lists hold them where they belong. An item that
+        nothing places is left out. Without any, it is this release itself.
+        """
         ...
 
 

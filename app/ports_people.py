@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
-from app.ports import Attribution, Fact, ScoredItem
+from app.ports import Attribution, ScoredItem
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,13 +141,5 @@ class PersonScorer(Protocol):
 
         Raises:
             NotInRelease: the item or the relation has no vector.
-        """
-        ...
-
-    def score_new_items(self, person: Person, entities: Mapping[str, str], facts: Collection[Fact]) -> list[ScoredItem]:
-        """Score items that came after training, from the facts of their entities; comparable with `recommend`.
-
-        `entities` maps item id to entity id. Items without a fact that the release knows relation and other entity of
-        are left out, as all are where the model does not learn from facts. Best first, ties in the order given.
         """
         ...

@@ -67,6 +67,9 @@ class Settings(BaseSettings):
     max_body_bytes: int = Field(
         4 * 2**20, ge=1_024, le=2**30, description="Largest body of a request; a larger one gets 413."
     )
+    new_items: int = Field(
+        500, ge=0, le=10_000, description="Newest items that came after training and may be listed by their facts."
+    )
     releases_dir: Path = Field(Path("var/releases"), description="The folder that holds one directory a release.")
     release_poll_seconds: float = Field(
         3.0, gt=0, le=3_600, description="How often a process asks the database which release is active."

@@ -71,6 +71,12 @@ class Catalogue:
         )
         return Catalogue(self.space, items, logits, normals, squares, self.grams)
 
+    def joined(self, other: "Catalogue") -> "Catalogue":
+        """Give both in one, the other's items last: a copy. Both must be of one model."""
+        mine, theirs = ((c.items, c.logits, c.normals, c.squares) for c in (self, other))
+        items, logits, normals, squares = (torch.cat(pair) for pair in zip(mine, theirs, strict=True))
+        return Catalogue(self.space, items, logits, normals, squares, self.grams)
+
     def blocks(self, size: int = BLOCK) -> Iterator["Catalogue"]:
         """Give it in pieces, without a copy, whose temporaries stay in the cache of a core."""
         tables = (self.items, self.logits, self.normals, self.squares)

@@ -5,7 +5,7 @@ so, not only the queries. Tables are made by migrations alone (`migrations/versi
 classes.
 """
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated, Any
 
 from sqlalchemy import (
@@ -32,6 +32,10 @@ _TEXT = String().with_variant(String(collation="C"), "postgresql")
 _Key = Annotated[str, mapped_column(_TEXT, primary_key=True)]
 # SQLite numbers rows by itself only where the column is exactly INTEGER.
 _ROW_NUMBER = BigInteger().with_variant(Integer(), "sqlite")
+
+
+def _utc_now() -> datetime:
+    return datetime.now(UTC)
 
 
 class Base(DeclarativeBase):
@@ -112,6 +116,7 @@ class Item(Base):
     """Something to recommend; `entity_id` is the entity it is aligned with, if any (two editions may share one).
 
     A deleted item keeps its row, as releases and people's pasts name it; nothing shows or recommends it.
+    `added_at` is when the row was stored; null in rows of before that was noted.
     """
 
     __tablename__ = "items"
@@ -120,6 +125,7 @@ class Item(Base):
     title: Mapped[str | None]
     entity_id: Mapped[str | None] = mapped_column(_TEXT)
     deleted_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+    added_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True), default=_utc_now)
     __table_args__ = (
         ForeignKeyConstraint(["tenant_id", "entity_id"], ["entities.tenant_id", "entities.entity_id"]),
         Index("ix_items_tenant_id_entity_id", "tenant_id", entity_id),

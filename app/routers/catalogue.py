@@ -44,7 +44,7 @@ async def store_item(
 ) -> StoredItemBody:
     """Store an item as it is given, whether it is new, known or was deleted.
 
-    A new item can be met and counted at once; a release recommends it after the next training.
+    A new item can be met and counted at once; lists hold it once facts of its entity place it among what was trained.
     """
     item = StoredItem(item_id, change.title, change.entity_id)
     created = await store.put(item)

@@ -168,6 +168,11 @@ class RecommendedItemBody(BaseModel):
     explanation: ExplanationBody | None = Field(
         description="The reason, with `explain=summary` or `full`; null otherwise, and for popular items."
     )
+    new_item: bool = Field(
+        False,
+        description="True for an item that came after training, and is placed by its facts alone; left out otherwise.",
+        exclude_if=lambda new: not new,
+    )
 
 
 EXAMPLE = {

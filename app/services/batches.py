@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from app.filters import Filters
 from app.ports import Cache, LoadedRelease, ScoredItem
 from app.services.explanations import Asked, Explanation, ExplanationService
+from app.services.new_items import NewItems
 from app.services.paging import Snapshots
 from app.services.people import NO_HISTORY, Case, PeopleReader, case_of
 from app.services.ranking import Ranker, Wanted
@@ -59,6 +60,7 @@ class BatchService:
         explanations: ExplanationService,
         cache: Cache,
         snapshots: Snapshots,
+        new_items: NewItems,
         note: Callable[[Recommendations], None] = lambda _list: None,
     ) -> None:
         """Take what is needed; `note` is told each list that is made."""
@@ -71,6 +73,7 @@ class BatchService:
         self._explanations = explanations
         self._cache = cache
         self._snapshots = snapshots
+        self._new_items = new_items
         self._note = note
 
     async def recommend(self, batch: Batch) -> dict[str, Recommendations]:
@@ -85,7 +88,8 @@ class BatchService:
         await self._versions.of(NOBODY)
         among = await matching_all(self._filters, batch.query.filters)
         found: dict[str, Recommendations] = {}
-        for release, user_ids in dealt:
+        for as_made, user_ids in dealt:
+            release = await self._new_items.joined(as_made)
             cases = await self._cases(release, batch.query, user_ids)
             users = list(cases)
             for start in range(0, len(users), PIECE):
@@ -115,9 +119,9 @@ class BatchService:
         ranked = await self._ranked(release, query, cases, among)
         titles = await self._items.titles({item.item_id for one in ranked for item in one.items})
         reasons = await self._reasons(release, query, ranked)
-        degraded = () if self._cache.available else ("cache",)
+        degraded, new = () if self._cache.available else ("cache",), release.new_items
         for one in ranked:
-            items = listed(one.items, titles, reasons.get(one.user_id, {}), range(1, len(one.items) + 1))
+            items = listed(one.items, titles, reasons.get(one.user_id, {}), range(1, len(one.items) + 1), new)
             cursor = self._cursor(release, query, one) if one.more else None
             yield Recommendations(one.user_id, release.info.release_id, one.case.strategy, items, degraded, cursor)
         await asyncio.sleep(0)

@@ -9,6 +9,7 @@ from app.ports import Cache, LoadedRelease
 from app.ports_people import Change, PreferenceOfPerson, WhyNot
 from app.services.answers import Answer, Answers, parts_of
 from app.services.explanations import Asked, Explanation, ExplanationService
+from app.services.new_items import NewItems
 from app.services.people import Case, PeopleReader, Strategy
 from app.services.releases import ReleaseManager
 from app.services.scoring import ScoringPool
@@ -110,6 +111,7 @@ class InsightService:
         scoring: ScoringPool,
         cache: Cache,
         answers: Answers,
+        new_items: NewItems,
         render: Rendered,
     ) -> None:
         self._versions = versions
@@ -122,6 +124,7 @@ class InsightService:
         self._scoring = scoring
         self._cache = cache
         self._answers = answers
+        self._new_items = new_items
         self._render = render
 
     async def preferences(self, user_id: str) -> bytes:
@@ -231,6 +234,7 @@ class InsightService:
         return titles[item_id], case, frozenset(case.history.items) | await self._items.withdrawn()
 
     async def _pair(self, release: LoadedRelease, versions: Versions, user_id: str, item_id: str) -> PairExplanation:
+        release = await self._new_items.joined(release)
         title, case, excluded = await self._about(release, versions, user_id, item_id)
         reasons = [other for other in case.reasons if other != item_id]
         (found,) = await self._explanations.explain(release, [Asked(case.person, [item_id], reasons, excluded)])
@@ -250,6 +254,7 @@ class InsightService:
     async def _reason(
         self, release: LoadedRelease, versions: Versions, user_id: str, item_id: str, limit: int
     ) -> WhyNotAnswer:
+        release = await self._new_items.joined(release)
         title, case, excluded = await self._about(release, versions, user_id, item_id)
         found = await self._scoring.run(release.people.why_not, case.person, item_id, limit, excluded)
         labels = await self._relations.labels([found.best_relation])

@@ -12,6 +12,7 @@ from app.filters import Filters
 from app.ports import Cache, LoadedRelease, ScoredItem
 from app.services.answers import Answer, Answers, key_of, parts_of
 from app.services.explanations import Asked, Explanation, ExplanationService
+from app.services.new_items import NewItems
 from app.services.paging import DEPTH, Cursor, Snapshot, Snapshots
 from app.services.people import NO_HISTORY, Case, PeopleReader, Strategy, case_of
 from app.services.ranking import Ranker, Wanted
@@ -54,13 +55,14 @@ _LIST_FIELDS = tuple(name for name in _QUERY_FIELDS if name not in ("limit", "ex
 
 @dataclass(frozen=True, slots=True)
 class RecommendedItem:
-    """One line of a list."""
+    """One line of a list; a `new_item` came after training."""
 
     rank: int
     item_id: str
     title: str | None
     score: float
     explanation: Explanation | None = None
+    new_item: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +103,7 @@ class RecommendationService:
         cache: Cache,
         answers: Answers,
         snapshots: Snapshots,
+        new_items: NewItems,
         render: Callable[[Recommendations], bytes],
     ) -> None:
         self._versions = versions
@@ -113,6 +116,7 @@ class RecommendationService:
         self._cache = cache
         self._answers = answers
         self._snapshots = snapshots
+        self._new_items = new_items
         self._render = render
 
     async def recommend(self, query: RecommendationQuery, cursor: str | None = None) -> bytes:
@@ -164,6 +168,7 @@ class RecommendationService:
         return self._render(Recommendations(query.user_id, release.info.release_id, case.strategy, items, degraded))
 
     async def _compute(self, release: LoadedRelease, query: RecommendationQuery, versions: Versions) -> Answer:
+        release = await self._new_items.joined(release)
         case = await self._case(release, query, versions)
         scored = await self._ranked(release, query, case, query.limit + 1)
         cursor = None
@@ -178,6 +183,7 @@ class RecommendationService:
     ) -> bytes:
         question, release_id = question_of(query), release.info.release_id
         self._snapshots.check(cursor, question, release_id)
+        release = await self._new_items.joined(release)
         case = await self._case(release, query, versions)
         snapshot = await self._snapshots.read(cursor)
         if snapshot is None and cursor.snapshot is not None:
@@ -236,7 +242,7 @@ class RecommendationService:
             asked = await self._asked(query, case, page.items)
             explanations = (await self._explanations.explain(release, [asked]))[0]
         titles = await self._items.titles([item.item_id for item in page.items])
-        items = listed(page.items, titles, explanations, page.ranks)
+        items = listed(page.items, titles, explanations, page.ranks, release.new_items)
         degraded = () if self._cache.available else ("cache",)
         result = Recommendations(
             query.user_id, release.info.release_id, page.strategy, items, degraded, page.next_cursor
@@ -275,11 +281,13 @@ def listed(
     titles: Mapping[str, str | None],
     explanations: Mapping[str, Explanation],
     ranks: Sequence[int],
+    new_items: Collection[str] = (),
 ) -> tuple[RecommendedItem, ...]:
-    """Put ranks, titles and reasons to the lines of a list."""
+    """Put ranks, titles and reasons to the lines of a list, and mark those of new items."""
     return tuple(
-        RecommendedItem(rank, item.item_id, titles.get(item.item_id), float(item.score), explanations.get(item.item_id))
+        RecommendedItem(rank, name, titles.get(name), float(item.score), explanations.get(name), name in new_items)
         for rank, item in zip(ranks, scored, strict=True)
+        for name in (item.item_id,)
     )
 
 

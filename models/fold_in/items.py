@@ -92,5 +92,16 @@ class ItemFolding:
 
     def item(self, facts: FactsOf) -> Tensor:
         """Give the (d,) item vector i^ of a new item; raises as `entity`."""
-        total = self._own + self.entity(facts)
+        return self._with_own(self.entity(facts))
+
+    def item_of(self, entity_row: int) -> Tensor:
+        """Give the (d,) item vector i^ of a new item that is an entity of the model: another edition of a known work.
+
+        Raises:
+            IndexError: the row is outside its vocabulary.
+        """
+        return self._with_own(rows_of(self._entities, torch.tensor([entity_row]))[0])
+
+    def _with_own(self, entity: Tensor) -> Tensor:
+        total = self._own + entity
         return total / 2.0 if self._halved else total

@@ -5,11 +5,11 @@ induced, and changes no distance; 0 takes it out, unless all are. Similar items 
 """
 
 import math
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING
 
 from app.errors import NotInRelease
-from app.ports import Attribution, Fact, PreferenceWeight, ScoredItem
+from app.ports import Attribution, PreferenceWeight, ScoredItem
 from app.ports_people import Change, Person, Place, PreferenceOfPerson, Standing, WhyNot
 
 if TYPE_CHECKING:
@@ -121,9 +121,6 @@ class MemoryPeople:
         own, numbers = self._item(item_id) % size if relation_id else self._item(item_id), self._release.items
         at = {i: (x % size if relation_id else x) for i, x in numbers.items() if i != item_id and i not in exclude}
         return sorted((ScoredItem(i, -abs(x - own)) for i, x in at.items()), key=lambda item: -item.score)[:n]
-
-    def score_new_items(self, person: Person, entities: Mapping[str, str], facts: Collection[Fact]) -> list[ScoredItem]:
-        return []
 
     def _known(self, person: Person) -> list[str]:
         return [item_id for item_id in person.history if item_id in self._release.items]

@@ -6,7 +6,7 @@ the nearest relation is induced (hard). A fact (h, r, t) has the distance |h + r
 
 import threading
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from app.errors import NotInRelease, ReleaseRefused, UnknownRelease
 from app.ports import (
@@ -37,6 +37,7 @@ class MemoryRelease:
     facts: Collection[Fact] = ()
     gate: threading.Event = field(default_factory=threading.Event)
     calls: int = 0
+    new_items: frozenset[str] = frozenset()
     calibrated: bool = False
     """Whether candidates have a probability, which is then 1 / (1 + distance), stored or not."""
 
@@ -59,8 +60,23 @@ class MemoryRelease:
     def people(self) -> MemoryPeople:
         return MemoryPeople(self)
 
+    def with_new_items(self, entities: Mapping[str, str], facts: Collection[Fact]) -> "MemoryRelease":
+        """New items stand at the mean of the numbers of what their facts join them to."""
+        numbers = {}
+        for item_id, entity_id in entities.items():
+            others = {h if t == entity_id else t for h, r, t in facts if entity_id in (h, t) and r in self.relations}
+            known = [self.entities[other] for other in others if other in self.entities]
+            if known:
+                numbers[item_id] = sum(known) / len(known)
+        if not numbers:
+            return self
+        return replace(self, items={**self.items, **numbers}, new_items=frozenset(numbers))
+
     def knows_user(self, user_id: str) -> bool:
         return user_id in self.users
+
+    def knows_item(self, item_id: str) -> bool:
+        return item_id in self.items
 
     def recommend(self, user_id: str, n: int, exclude: Collection[str] = ()) -> list[ScoredItem]:
         self.calls += 1

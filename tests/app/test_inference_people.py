@@ -150,20 +150,6 @@ def test_similar_items_leave_out_the_item_itself(release: InferenceRelease) -> N
     assert ids(release.people.similar("i0", ITEMS, ["i1"], "genre")) != ids(found)
 
 
-def test_new_items_are_scored_from_their_facts_and_left_out_without(release: InferenceRelease) -> None:
-    facts = [
-        ("new", "genre", "e41"),
-        ("e3", "writer", "new"),
-        ("other", "unheard-of", "e41"),
-        ("x", "genre", "nowhere"),
-    ]
-    entities = {"n1": "new", "n2": "other", "n3": "x"}
-    found = release.people.score_new_items(Person("ann"), entities, facts)
-    assert ids(found) == ["n1"]
-    assert -10 < found[0].score <= 0
-    assert release.people.score_new_items(Person("ann"), {}, facts) == []
-
-
 @pytest.mark.parametrize("multipliers", [{}, {"genre": 0.5}])
 def test_a_list_among_some_items_is_the_whole_list_without_the_others(
     release: InferenceRelease, multipliers: dict[str, float]

@@ -48,6 +48,7 @@ class RecommendedItem(BaseModel):
     title: str | None
     score: float
     explanation: Explanation | None
+    new_item: bool = False
 
 
 class RecommendationList(BaseModel):
