@@ -1,7 +1,11 @@
 """`python -m app`."""
 
-from app.cli import main
+import sys
 
-# Spawned server processes import this module again under another name: they must not run the command.
+# Processes that a server starts import this module again under another name: they must not run the command.
 if __name__ == "__main__":
+    if sys.argv[1:] == ["serve"]:
+        from app.cli_serve import main
+    else:
+        from app.cli import main
     main()

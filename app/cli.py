@@ -5,7 +5,6 @@ import json
 import signal
 import sys
 from collections.abc import Awaitable, Callable, Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, TypeVar
 
@@ -19,20 +18,18 @@ from app.cli_call import calls
 from app.cli_events import import_events
 from app.cli_keys import keys
 from app.cli_review import candidates, decide, export_dataset
+from app.cli_serve import escaped, fail, serve
 from app.client import ClientError
 from app.dataset import SPLITS, DatasetReader, InvalidDataset
 from app.db.bulk import DatasetImport, ImportCounts
-from app.db.keys import KeyRepository
 from app.db.opened import opened
 from app.db.releases import ReleaseRepository
 from app.db.schema import migrate as run_migrations
 from app.db.serving import ServingRepository
-from app.errors import NoFormerRelease, ReleaseRefused, ServiceError, StorageUnavailable
+from app.errors import NoFormerRelease, ReleaseRefused, ServiceError
 from app.lazy_releases import LazyReleaseStore
 from app.logs import configure_logging
-from app.metrics import shared_figures
 from app.ports import ReleaseInfo, ReleaseStore
-from app.services.access import is_loopback
 from app.settings import Settings, SettingsError, load_settings
 from app.worker.loop import Worker
 
@@ -42,15 +39,11 @@ cli.add_typer(calls, name="call")
 cli.command(name="import-events")(import_events)
 cli.command()(candidates)
 cli.command()(decide)
+cli.command()(serve)
 cli.command(name="export-dataset")(export_dataset)
 _out = Console()
 _err = Console(stderr=True)
 
-MISTAKE = 2
-_OPEN_TO_ALL = (
-    "KTUP_HOST: no key has been made yet, and until then the server listens to this machine only: make one with "
-    "`python -m app keys create NAME`, or set KTUP_ACCESS=open where the network lets in nobody else"
-)
 T = TypeVar("T")
 
 
@@ -94,31 +87,6 @@ def releases() -> None:
     infos = _releases(settings).list()
     active = asyncio.run(_active(settings))
     _out.print(_release_table(infos, active))
-
-
-@cli.command()
-def serve() -> None:
-    """Start the server with the settings of the environment. Worker processes are spawned, never forked."""
-    import uvicorn
-
-    settings = load_settings()
-    asyncio.run(_check_openness(settings))
-    # uvicorn finishes what is in flight, then raises the signal again: an orderly end is exit code 0.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-    with shared_figures(settings.workers):
-        uvicorn.run(
-            "app.main:serve_from_environment",
-            factory=True,
-            host=settings.host,
-            port=settings.port,
-            workers=settings.workers,
-            loop="uvloop",
-            http="httptools",
-            access_log=False,
-            log_config=None,
-            server_header=False,
-            timeout_graceful_shutdown=settings.shutdown_seconds,
-        )
 
 
 @cli.command()
@@ -177,21 +145,11 @@ def main() -> None:
     try:
         cli()
     except SettingsError as error:
-        _fail(error.problems)
+        fail(error.problems)
     except ServiceError as error:
-        _fail([error.message])
+        fail([error.message])
     except (ClientError, InvalidDataset, demonstration.DemoFailed) as error:
-        _fail([str(error)])
-
-
-def _fail(lines: Sequence[str]) -> None:
-    for line in lines:
-        _err.print(f"[bold red]error:[/] {_escaped(line)}", soft_wrap=True, highlight=False)
-    raise SystemExit(MISTAKE)
-
-
-def _escaped(text: str) -> str:
-    return text.replace("[", r"\[")
+        fail([str(error)])
 
 
 def _database_url(settings: Settings) -> str:
@@ -205,21 +163,11 @@ def _releases(settings: Settings) -> ReleaseStore:
     return FileReleaseStore(settings.releases_dir)
 
 
-async def _check_openness(settings: Settings) -> None:
-    """Refuse to listen to other machines while nobody needs a key; a database that is away is told later."""
-    if settings.access != "auto" or is_loopback(settings.host):
-        return
-    with suppress(StorageUnavailable):
-        async with opened(settings) as database:
-            if not await KeyRepository(database).exist():
-                raise SettingsError([_OPEN_TO_ALL])
-
-
 async def _import(settings: Settings, reader: DatasetReader) -> ImportCounts:
     columns = (TextColumn("{task.description:>12}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     async with opened(settings) as database:
         with Progress(*columns, console=_err) as progress:
-            tables = ("users", "entities", "relations", "items", "links", "triples", "interactions")
+            tables = ("users", "entities", "relations", "items", "links", "triples", "rejected", "interactions")
             tasks = {table: progress.add_task(table, total=reader.count(table)) for table in tables}
             return await DatasetImport(database, reader, lambda table, n: progress.advance(tasks[table], n)).run()
 
@@ -252,5 +200,5 @@ def _release_table(infos: Sequence[ReleaseInfo], active: str | None) -> Table:
     for info in infos:
         mark = "*" if info.release_id == active else ""
         cells = (mark, info.release_id, info.created_at, info.model, info.dataset, info.problem or "")
-        table.add_row(*map(_escaped, cells))
+        table.add_row(*map(escaped, cells))
     return table

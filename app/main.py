@@ -73,7 +73,7 @@ def create_app(settings: Settings, release_store: ReleaseStore | None = None) ->
         metrics.watch(ReleaseFigures(lambda: services.releases.served()))
         services.releases.start()
         services.erasure.start()
-        reading = asyncio.create_task(_prepare(facts))
+        reading = asyncio.create_task(_prepare(facts, services.releases))
         try:
             async with running_operations(database, services.releases, served) as app.state.operations:
                 yield
@@ -120,8 +120,12 @@ def open_access(settings: Settings, keys: KeyRepository) -> AccessService:
     return AccessService(keys, limits, settings.access, settings.rate_limit)
 
 
-async def _prepare(facts: FactRepository) -> None:
-    """Read the graph ahead of the first explanation; where that fails, the first explanation reads it."""
+async def _prepare(facts: FactRepository, releases: ReleaseManager) -> None:
+    """Read the graph ahead of the first explanation; where that fails, the first explanation reads it.
+
+    Not before a release answers: lists without reasons need no graph, and both at once would only keep each other up.
+    """
+    await releases.looked()
     with suppress(StorageUnavailable):
         await facts.prepare()
 

@@ -24,7 +24,7 @@ _BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5
 def shared_figures(processes: int) -> Iterator[None]:
     """Give server processes that start inside a folder to count in, unless there is one process or such a folder.
 
-    The library looks for it when it is imported: processes must be spawned, not forked.
+    The library looks for it when it is imported: processes must not be forked from one that imported it before.
     """
     if processes == 1 or SHARED_FOLDER in os.environ:
         yield

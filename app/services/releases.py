@@ -69,6 +69,7 @@ class ReleaseManager:
         self._not_followed: str | None = _UNKNOWN
         self._refused: dict[tuple[int, str], float] = {}
         self._follower: asyncio.Task[None] | None = None
+        self._looked = asyncio.Event()
 
     def current(self, user_id: str | None = None) -> LoadedRelease:
         """Give the release that answers a user of the current tenant now; without a user, the active one.
@@ -115,6 +116,10 @@ class ReleaseManager:
     def start(self) -> None:
         """Begin to follow the database, in the background: the service is live while the release loads."""
         self._follower = asyncio.create_task(self._follow())
+
+    async def looked(self) -> None:
+        """Wait until what answers was loaded, or could not be, for the first time."""
+        await self._looked.wait()
 
     async def stop(self) -> None:
         """Stop following."""
@@ -234,6 +239,7 @@ class ReleaseManager:
             except Exception:
                 self._not_followed = "it could not be loaded"
                 _log.exception("the active release could not be followed")
+            self._looked.set()
             await asyncio.sleep(self._poll_seconds)
 
     async def _catch_up(self, wanted: Mapping[int, ServingRow]) -> None:

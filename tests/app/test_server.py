@@ -19,13 +19,20 @@ ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture
-def server(sqlite: Backend, tmp_path: Path) -> Iterator[tuple[int, subprocess.Popen[str]]]:
+def workers() -> int:
+    """Server processes."""
+    return 1
+
+
+@pytest.fixture
+def server(sqlite: Backend, tmp_path: Path, workers: int) -> Iterator[tuple[int, subprocess.Popen[str]]]:
     """`python -m app serve` on a free port; gives the port and the process."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     environment = {name: value for name, value in os.environ.items() if not name.startswith("KTUP_")} | {
         "KTUP_DATABASE_URL": sqlite.database_url,
         "KTUP_PORT": str(port),
+        "KTUP_WORKERS": str(workers),
         "KTUP_RELEASES_DIR": str(tmp_path / "releases"),
     }
     process = subprocess.Popen(
@@ -84,6 +91,41 @@ def test_a_server_is_live_at_once_says_what_is_missing_and_ends_in_order(
         if line.get("logger") == "app.access" and "a%2F" in line["path"]
     ] == [("/users/a%2Fb/recommendations", 422)]
     assert all(line["level"] != "error" for line in lines)
+
+
+def children(pid: int) -> list[int]:
+    """Processes that a process started, and those that they started."""
+    found = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    return [child for one in map(int, found) for child in (one, *children(one))]
+
+
+@pytest.mark.parametrize("workers", [2])
+def test_several_processes_start_from_one_that_has_loaded_the_code_and_all_end_with_the_server(
+    server: tuple[int, subprocess.Popen[str]],
+) -> None:
+    port, process = server
+    for _ in range(300):
+        listening = [pid for pid in children(process.pid) if len(list(Path(f"/proc/{pid}/task").iterdir())) > 1]
+        if len(listening) == 2:
+            break
+        time.sleep(0.05)
+    (parent,) = {Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1] for pid in listening}
+    assert "forkserver" in Path(f"/proc/{parent}/cmdline").read_text()
+    assert "libtorch" in Path(f"/proc/{parent}/maps").read_text()
+    # Before the fork it had one thread: no lock that another one held was copied.
+    assert len(list(Path(f"/proc/{parent}/task").iterdir())) == 1
+    for _ in range(20):
+        assert get(port, "/health/live")[0] == 200
+    everybody = children(process.pid)
+    process.send_signal(signal.SIGTERM)
+    log = process.communicate(timeout=30)[1]
+    assert process.returncode == 0
+    assert '"level": "error"' not in log
+    for _ in range(100):
+        if not any(Path(f"/proc/{pid}").exists() for pid in everybody):
+            break
+        time.sleep(0.05)
+    assert [pid for pid in everybody if Path(f"/proc/{pid}").exists()] == []
 
 
 def test_a_wrong_setting_is_one_line_and_exit_code_2() -> None:
