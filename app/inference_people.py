@@ -13,9 +13,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from app.errors import NotInRelease
+from app.inference_reasons import PersonRows, Reasons
 from app.inference_rows import known_rows, preference_weights, scored_items
 from app.ports import Attribution, ScoredItem
 from app.ports_people import Change, Person, Place, PreferenceOfPerson, Standing, WhyNot
+from app.ports_reasons import FullReason, Tied
 from models.catalogue import Catalogue, check_multipliers
 from models.explanation import why_not as reasons
 from models.explanation.profile import preference_profile
@@ -155,6 +157,24 @@ class People:
         found = reasons.why_not(self.catalogue, self.folding, asked, self._item(item_id), n)
         best = self._relations.id(found.best_preference)
         return WhyNot(item_id, found.rank, found.score, found.gap, best, found.best_score, self._change(found.change))
+
+    def full_reasons(
+        self,
+        person: Person,
+        asked: Sequence[Tied],
+        n: int,
+        exclude: Collection[str] = (),
+        told: int = 5,
+        evidence: int = 3,
+    ) -> list[FullReason]:
+        """Tell of each item what stands behind its place."""
+        rows, n_trained = self._rows(person.history), len(self._release.checkpoint.vocabularies["items"])
+        # Only items that were trained fold anybody in.
+        as_rows = PersonRows(
+            self.vector(person), rows[rows < n_trained], self._rows(exclude), self._multipliers(person)
+        )
+        shared = Reasons(self.catalogue, self.folding, self._items, self._relations, as_rows)
+        return shared.of(asked, n, told, evidence)
 
     def preferences(self, person: Person, behind: int = 5) -> list[PreferenceOfPerson]:
         """Give the preferences over the history, largest share first."""

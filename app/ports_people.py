@@ -5,9 +5,12 @@ As in app/ports.py, nothing here knows torch, SQL, Redis or HTTP; ids are opaque
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
 from app.ports import Attribution, ScoredItem
+
+if TYPE_CHECKING:
+    from app.ports_reasons import FullReason, Tied
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +131,30 @@ class PersonScorer(Protocol):
 
     def why_not(self, person: Person, item_id: str, n: int, exclude: Collection[str] = ()) -> WhyNot:
         """Tell why an item is not among the first n and what would change it; takes tenths of a second."""
+        ...
+
+    def full_reasons(
+        self,
+        person: Person,
+        asked: Sequence["Tied"],
+        n: int,
+        exclude: Collection[str] = (),
+        told: int = 5,
+        evidence: int = 3,
+    ) -> list["FullReason"]:
+        """Tell of each item what stands behind its place among the first n; takes some hundredths of a second for each.
+
+        Args:
+            person: who is asked about; steering counts everywhere.
+            asked: items with their attribution and the stored ties that may speak for them.
+            n: the length of the list that a counterfactual pushes an item out of.
+            exclude: what is never in the list.
+            told: preferences that are masked and left alone, heaviest first.
+            evidence: ties that are given.
+
+        Raises:
+            NotInRelease: an item has no vector.
+        """
         ...
 
     def preferences(self, person: Person, behind: int = 5) -> list[PreferenceOfPerson]:

@@ -16,11 +16,21 @@ from app.errors import (
     UnknownRelation,
     UnknownUser,
 )
+from app.routers.languages import AcceptLanguage, told_in
 from app.routers.problems import problems
 from app.schemas.ids import ItemId, RelationId, UserId
-from app.schemas.insights import PairBody, ProfileBody, SteeringBody, SteeringChange, WhyNotBody, WhyNotParameters
+from app.schemas.insights import (
+    ExplanationParameters,
+    PairBody,
+    ProfileBody,
+    SteeringBody,
+    SteeringChange,
+    WhyNotBody,
+    WhyNotParameters,
+)
 from app.schemas.item_lists import PopularList, PopularParameters, SimilarList, SimilarParameters
 from app.schemas.strict import NoParameters
+from app.services.texts import language_of
 from app.steering import NEUTRAL
 
 router = APIRouter(tags=["recommend"])
@@ -37,9 +47,16 @@ def _json(body: bytes) -> Response:
     response_model=PairBody,
     responses=problems(UnknownUser, UnknownItem, NotInRelease, *_AWAY),
 )
-async def explain_pair(user_id: UserId, item_id: ItemId, _none: _No, service: InsightServiceDep) -> Response:
+async def explain_pair(
+    user_id: UserId,
+    item_id: ItemId,
+    parameters: Annotated[ExplanationParameters, Query()],
+    service: InsightServiceDep,
+    accept_language: AcceptLanguage = None,
+) -> Response:
     """Explain in full where an item stands for a user, whether or not it is in the list."""
-    return _json(await service.explanation(user_id, item_id))
+    language = language_of(parameters.lang, accept_language)
+    return told_in(await service.explanation(user_id, item_id, parameters.limit, language), language)
 
 
 @router.get(

@@ -15,6 +15,7 @@ from app.errors import (
     UnknownRelation,
     UnknownUser,
 )
+from app.routers.languages import AcceptLanguage, told_in
 from app.routers.problems import problem_of, problems
 from app.schemas.batches import BatchBody, BatchList, render_batch
 from app.schemas.ids import UserId
@@ -32,7 +33,10 @@ _AWAY = (NoActiveRelease, StorageUnavailable, Overloaded)
     responses=problems(UnknownUser, *_UNFIT, CursorExpired, *_AWAY),
 )
 async def list_recommendations(
-    user_id: UserId, parameters: Annotated[PageOfRecommendations, Query()], service: RecommendationServiceDep
+    user_id: UserId,
+    parameters: Annotated[PageOfRecommendations, Query()],
+    service: RecommendationServiceDep,
+    accept_language: AcceptLanguage = None,
 ) -> Response:
     """List the best items the user has not met yet, best first, page by page.
 
@@ -43,8 +47,8 @@ async def list_recommendations(
     takes it in at the next training (`POST /recommendations` can count it at once). Pages after the first are pieces of
     one list that is ranked once: no item comes twice, and none that was met or deleted meanwhile.
     """
-    body = await service.recommend(parameters.query(user_id), parameters.cursor)
-    return Response(body, media_type="application/json")
+    query = parameters.query(user_id, (), accept_language)
+    return told_in(await service.recommend(query, parameters.cursor), query.language)
 
 
 @router.post(
@@ -53,15 +57,18 @@ async def list_recommendations(
     responses=problems(UnknownUser, *_UNFIT, CursorExpired, *_AWAY),
 )
 async def list_recommendations_by_body(
-    body: RecommendationsBody, _none: Annotated[NoParameters, Query()], service: RecommendationServiceDep
+    body: RecommendationsBody,
+    _none: Annotated[NoParameters, Query()],
+    service: RecommendationServiceDep,
+    accept_language: AcceptLanguage = None,
 ) -> Response:
     """List the best items for a user, for an anonymous session, or for a user who likes some items in addition.
 
     For a user alone it is the list of the call by path. `items` fold the person in from them and the history, with the
     user's steering: for a session of which the release knows no item, the list is popular.
     """
-    answer = await service.recommend(body.query(body.user_id, body.items), body.cursor)
-    return Response(answer, media_type="application/json")
+    query = body.query(body.user_id, body.items, accept_language)
+    return told_in(await service.recommend(query, body.cursor), query.language)
 
 
 @router.post(
@@ -70,7 +77,10 @@ async def list_recommendations_by_body(
     responses=problems(*_UNFIT, *_AWAY),
 )
 async def list_recommendations_of_many(
-    body: BatchBody, _none: Annotated[NoParameters, Query()], service: BatchServiceDep
+    body: BatchBody,
+    _none: Annotated[NoParameters, Query()],
+    service: BatchServiceDep,
+    accept_language: AcceptLanguage = None,
 ) -> Response:
     """List the best items for each of up to 1,000 users, at a fraction of the cost of as many calls.
 
@@ -78,6 +88,7 @@ async def list_recommendations_of_many(
     computed anew, each by the release that answers its user, and with one state of the catalogue where it is the
     same for all.
     """
-    found = await service.recommend(body.batch())
+    batch = body.batch(accept_language)
+    found = await service.recommend(batch)
     unknown = {user_id: problem_of(UnknownUser(user_id)) for user_id in body.user_ids if user_id not in found}
-    return Response(render_batch(body.user_ids, found, unknown), media_type="application/json")
+    return told_in(render_batch(body.user_ids, found, unknown), batch.query.language)

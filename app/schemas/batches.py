@@ -28,10 +28,10 @@ class BatchBody(RecommendationParameters):
         examples=[["u1", "u2"]],
     )
 
-    def batch(self) -> Batch:
+    def batch(self, accept_language: str | None = None) -> Batch:
         """Say what is asked for, without HTTP."""
         users = tuple(dict.fromkeys(self.user_ids))
-        return Batch(users, self.query(users[0]))
+        return Batch(users, self.query(users[0], (), accept_language))
 
 
 class BatchResult(BaseModel):

@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from app.schemas.recommendations import ExplanationBody, Finite
+from app.schemas.recommendations import ExplanationBody, Finite, Language
 from app.services.insights import PairExplanation, Profile, WhyNotAnswer
 from app.steering import LEAST, MOST
 
@@ -124,6 +124,15 @@ class WhyNotBody(BaseModel):
     gap: Finite = Field(description="The score at the last place of the list minus the item's; at most 0 in the list.")
     best_preference: BestPreference = Field(description="What speaks most for the item.")
     change: ChangeBody | None = Field(description="Null where none was found, or none is needed.")
+
+
+class ExplanationParameters(BaseModel):
+    """How a pair is explained."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    limit: int = Field(10, ge=1, le=100, description="The length of the list that `counterfactual` is about.")
+    lang: Language = None
 
 
 class WhyNotParameters(BaseModel):

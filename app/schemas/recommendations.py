@@ -10,9 +10,14 @@ from app.schemas.catalogue import Text
 from app.schemas.ids import ExternalId
 from app.services.explanations import Explanation
 from app.services.recommendations import RecommendationQuery, Recommendations
+from app.services.texts import DEFAULT_LANGUAGE, language_of
 
 Finite = Annotated[float, Field(allow_inf_nan=False)]
 FilterText = Annotated[Text, StringConstraints(min_length=3, max_length=4_000)]
+Language = Annotated[
+    Literal["de", "en"] | None,
+    Field(description="The language of the sentences in reasons; left out, the `Accept-Language` header decides."),
+]
 Triple = Annotated[tuple[str, str, str], Field(examples=[["i2", "director", "e4"]])]
 
 
@@ -37,7 +42,8 @@ class RecommendationParameters(BaseModel):
     explain: Literal["none", "summary", "full"] = Field(
         "none",
         description="Whether to give the reason for each item; `full` adds where the item would stand `without` each "
-        "preference, for which everything is ranked again as many times as there are preferences.",
+        "preference and by that `only`, what each cited history item holds up, and what the person would have to take "
+        "back for the item to leave the list: some tens of milliseconds an item, as all of it is tried.",
     )
     fallback: Literal["none", "popular"] = Field(
         "none", description="What a user who was never seen gets: 404, or the most popular items."
@@ -50,9 +56,13 @@ class RecommendationParameters(BaseModel):
         description="How much to favour items that are unlike those above them (maximal marginal relevance); the first "
         "item is the best in any case. Popular items are not diversified.",
     )
+    lang: Language = None
 
-    def query(self, user_id: str | None, items: Sequence[str] = ()) -> RecommendationQuery:
-        """Say what is asked for, without HTTP."""
+    def query(
+        self, user_id: str | None, items: Sequence[str] = (), accept_language: str | None = None
+    ) -> RecommendationQuery:
+        """Say what is asked for, without HTTP; the language only where there will be sentences."""
+        language = DEFAULT_LANGUAGE if self.explain == "none" else language_of(self.lang, accept_language)
         return RecommendationQuery(
             user_id,
             self.limit,
@@ -63,6 +73,7 @@ class RecommendationParameters(BaseModel):
             tuple(self.filter),
             self.diversity,
             tuple(items),
+            language,
         )
 
 
@@ -73,7 +84,8 @@ class PageOfRecommendations(RecommendationParameters):
         None,
         max_length=8_192,
         description="`next_cursor` of the page before; left out for the first page. The other parameters are those of "
-        "the first page; `limit`, `explain` and `fallback` may differ. At most 500 items follow after the first page.",
+        "the first page; `limit`, `explain`, `lang` and `fallback` may differ. At most 500 items follow after the "
+        "first page.",
     )
 
 
@@ -118,6 +130,12 @@ class PreferenceBody(BaseModel):
         "`explain=full` only, and left out otherwise.",
         exclude_if=lambda place: place is None,
     )
+    only: PlaceBody | None = Field(
+        None,
+        description="Where the item would stand by this preference alone; with `explain=full` only, and left out "
+        "otherwise.",
+        exclude_if=lambda place: place is None,
+    )
 
 
 class EvidenceBody(BaseModel):
@@ -131,6 +149,39 @@ class EvidenceBody(BaseModel):
     origin: Literal["stored", "accepted"] = Field(
         description="`accepted` if a fact was predicted and then accepted by a person."
     )
+    score_drop: Finite | None = Field(
+        None,
+        description="By how much the item's score falls when this item is left out of the history: the difference of "
+        "two fold-ins. With `explain=full` only, for at most three of those tied by the first preference; negative if "
+        "the score rises. Left out where it was not tried.",
+        examples=[0.12],
+        exclude_if=lambda drop: drop is None,
+    )
+
+
+class CounterfactualBody(BaseModel):
+    """Which of their own actions the person would have to take back for the item to leave the first N of the list.
+
+    The reference is the fold-in of the whole history, also for a user with a trained vector: a trained vector does not
+    tell what it would be without an item. What was removed takes no place in the list itself.
+    """
+
+    remove: list[str] = Field(
+        description="Items of the history, those that hold the item up most first; empty if nothing was found.",
+        examples=[["i2", "i5"]],
+    )
+    rank: int | None = Field(
+        description="The item's rank without them, behind N: solved for and ranked, not estimated. Null if nothing was "
+        "found.",
+        examples=[57],
+    )
+    reference_rank: int | None = Field(description="The item's rank by the whole history; null without a history.")
+    minimal: bool = Field(description="That with any one of them put back, the item is among the first N again.")
+    reason: Literal["not_in_reference", "too_few_actions", "none_found", "too_many_solves"] | None = Field(
+        description="Why nothing was found: the item is not among the first N of the reference; the history has fewer "
+        "than two items that the release knows; no set that was tried pushes it out; or more fold-ins would be needed "
+        "than are allowed. Null if something was found."
+    )
 
 
 class ExplanationBody(BaseModel):
@@ -138,7 +189,7 @@ class ExplanationBody(BaseModel):
 
     status: Literal["grounded", "model_only"] = Field(
         description="`grounded` if a stored fact ties the item to the history under the first preference, and the "
-        "score falls when that preference is masked; else `model_only`."
+        "score falls when that preference is masked (with `explain=full`, the score or the rank); else `model_only`."
     )
     mode: Literal["hard", "soft"] = Field(description="One preference for each pair, or a mixture of all.")
     preferences: list[PreferenceBody] = Field(description="The five preferences that weigh most, largest first.")
@@ -146,6 +197,24 @@ class ExplanationBody(BaseModel):
     text: str = Field(
         description="One sentence made from the fields above.",
         examples=["Because of Flatliners in your history: the same director, Joel Schumacher."],
+    )
+    rebuilt_score: Finite | None = Field(
+        None,
+        description="The score that the equation gives with the weights of all preferences as they are told: within "
+        "1e-5 of the item's score. With `explain=full` only, and left out otherwise.",
+        examples=[-0.83],
+        exclude_if=lambda score: score is None,
+    )
+    margin: Finite | None = Field(
+        None,
+        description="In hard induction with `explain=full`: by how much the induced preference beats the second, in "
+        "the logits that induction compares. Left out otherwise.",
+        exclude_if=lambda margin: margin is None,
+    )
+    counterfactual: CounterfactualBody | None = Field(
+        None,
+        description="With `explain=full` only, and left out otherwise.",
+        exclude_if=lambda found: found is None,
     )
 
     @classmethod
@@ -197,6 +266,7 @@ EXAMPLE = {
                         "weight": 1.7,
                         "share": 0.41,
                         "without": {"score": -1.4, "rank": 38},
+                        "only": {"score": -0.9, "rank": 3},
                     }
                 ],
                 "evidence": [
@@ -204,9 +274,18 @@ EXAMPLE = {
                         "history_item": "i2",
                         "facts": [["e2", "director", "e4"], ["e9", "director", "e4"]],
                         "origin": "stored",
+                        "score_drop": 0.12,
                     }
                 ],
                 "text": "Because of Flatliners in your history: the same director, Joel Schumacher.",
+                "rebuilt_score": -0.83,
+                "counterfactual": {
+                    "remove": ["i2", "i5"],
+                    "rank": 57,
+                    "reference_rank": 1,
+                    "minimal": True,
+                    "reason": None,
+                },
             },
         }
     ],

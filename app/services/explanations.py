@@ -1,19 +1,21 @@
 """Why an item is recommended: what the model weighed, and the stored facts that tie the item to the history.
 
 `grounded` needs both: a stored fact under the relation that weighs most, and a score that falls when the model may
-not use that preference. Anything less is `model_only`, and its sentence says less.
+not use that preference; told in full, where everything is ranked again, a rank that falls will do. Anything less is
+`model_only`, and its sentence says less.
 """
 
 import logging
 import math
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Literal
 
 from app.ports import Attribution, Fact, LoadedRelease, Tie
 from app.ports_people import Person, Place
+from app.ports_reasons import Counterfactual, FullReason, Tied
 from app.services.scoring import ScoringPool
-from app.services.texts import relation_name, sentence, thing_name
+from app.services.texts import DEFAULT_LANGUAGE, relation_name, sentence, thing_name
 from app.stored import Facts, Items, Labels
 
 _log = logging.getLogger(__name__)
@@ -25,7 +27,8 @@ MAX_EVIDENCE = 3
 class Preference:
     """A preference as the scorer weighed it; `share` is |weight| over the sum.
 
-    `without` is where the item would stand if the preference were masked, where that was asked for.
+    `without` is where the item would stand if the preference were masked, and `only` where if it had no other; in full
+    only.
     """
 
     relation_id: str
@@ -33,47 +36,56 @@ class Preference:
     weight: float
     share: float
     without: Place | None = None
+    only: Place | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """Stored facts that join the item's entity to that of one item of the history."""
+    """Stored facts that join the item's entity to that of one item of the history.
+
+    `score_drop` is by how much the score falls when that item is left out of the history; in full, where it was tried.
+    """
 
     history_item: str
     facts: tuple[Fact, ...]
     origin: Literal["stored", "accepted"]
+    score_drop: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """The reason for one recommended item."""
+    """The reason for one recommended item; the last three in full only."""
 
     status: Literal["grounded", "model_only"]
     mode: Literal["hard", "soft"]
     preferences: tuple[Preference, ...]
     evidence: tuple[Evidence, ...]
     text: str
+    rebuilt_score: float | None = None
+    margin: float | None = None
+    counterfactual: Counterfactual | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """Whose items to explain, and by which history. With `excluded`, what is never in their list, in full:
-    each preference is masked and everything ranked again.
+    """Whose items to explain, and by which history. With `excluded`, what is never in their list, in full: preferences
+    are masked, history items left out, and everything ranked again; `n` is the length of the list that is told of.
     """
 
     person: Person
     item_ids: Sequence[str]
     history: Sequence[str]
     excluded: Collection[str] | None = None
+    n: int = 10
 
 
 @dataclass(frozen=True, slots=True)
 class _Case:
-    """What is known of one item: the attribution and its best ties, and its places without each preference."""
+    """What is known of one item: the attribution and its best ties, and the rest where it is told in full."""
 
     attribution: Attribution
     ties: Sequence[Tie]
-    without: Mapping[str, Place] = field(default_factory=dict)
+    full: FullReason | None = None
 
     @property
     def top_relation(self) -> str:
@@ -86,7 +98,9 @@ class _Case:
 
     @property
     def masking_hurts(self) -> bool:
-        return self.attribution.score_without_top < self.attribution.score
+        if self.attribution.score_without_top < self.attribution.score:
+            return True
+        return self.full is not None and self.full.without[self.top_relation].rank > self.full.place.rank
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +108,7 @@ class _Names:
     relations: Mapping[str, str | None]
     entities: Mapping[str, str | None]
     items: Mapping[str, str | None]
+    language: str
 
     def relation(self, relation_id: str) -> str:
         return relation_name(relation_id, self.relations.get(relation_id))
@@ -115,7 +130,9 @@ class ExplanationService:
         self._relations = relations
         self._scoring = scoring
 
-    async def explain(self, release: LoadedRelease, lists: Sequence[Asked]) -> list[dict[str, Explanation]]:
+    async def explain(
+        self, release: LoadedRelease, lists: Sequence[Asked], language: str = DEFAULT_LANGUAGE
+    ) -> list[dict[str, Explanation]]:
         """Explain each item of each list, by its id; one whose attribution is not finite is logged and left out.
 
         Raises:
@@ -123,10 +140,10 @@ class ExplanationService:
         """
         ties = await self._facts.ties([(asked.item_ids, asked.history) for asked in lists])
         found = await self._scoring.run(_attribute_all, release, lists, ties)
-        names = await self._names(case for cases in found for case in cases)
+        names = await self._names((case for cases in found for case in cases), language)
         return [{case.attribution.item_id: _explanation(case, names) for case in cases} for cases in found]
 
-    async def _names(self, cases: Iterable[_Case]) -> _Names:
+    async def _names(self, cases: Iterable[_Case], language: str) -> _Names:
         relations: set[str] = set()
         told: list[Tie] = []
         for case in cases:
@@ -137,6 +154,7 @@ class ExplanationService:
             await self._relations.labels(relations),
             await self._entities.labels({_shared_entity(tie)[0] for tie in told if len(tie.facts) > 1}),
             await self._items.titles({tie.history_item for tie in told}),
+            language,
         )
 
 
@@ -153,20 +171,21 @@ def _attribute(release: LoadedRelease, asked: Asked, ties: Mapping[str, list[Tie
     else:
         attributions = release.people.attribute(person, asked.item_ids)
     for attribution in attributions:
-        if _is_finite(attribution) and attribution.preferences:
-            ranked = release.explainer.rank_ties(attribution, ties.get(attribution.item_id, ()), MAX_EVIDENCE)
-            cases.append(_Case(attribution, ranked))
-        else:
+        if not (_is_finite(attribution) and attribution.preferences):
             _log.error("an attribution is not finite; it is left out", extra={"item_id": attribution.item_id})
-    return cases if asked.excluded is None else _masked(release, person, cases, asked.excluded)
+            continue
+        found = ties.get(attribution.item_id, [])
+        if asked.excluded is None:
+            found = release.explainer.rank_ties(attribution, found, MAX_EVIDENCE)
+        cases.append(_Case(attribution, found))
+    return cases if asked.excluded is None else _in_full(release, asked, cases, asked.excluded)
 
 
-def _masked(release: LoadedRelease, person: Person, cases: Sequence[_Case], excluded: Collection[str]) -> list[_Case]:
-    """Add the places without each preference that is told of."""
-    told = [[p.relation_id for p in case.attribution.preferences[:MAX_PREFERENCES]] for case in cases]
-    items, relations = [case.attribution.item_id for case in cases], sorted({r for each in told for r in each})
-    standings = release.people.standings(person, items, relations, excluded)
-    return [_Case(case.attribution, case.ties, s.without) for case, s in zip(cases, standings, strict=True)]
+def _in_full(release: LoadedRelease, asked: Asked, cases: Sequence[_Case], excluded: Collection[str]) -> list[_Case]:
+    """Add what is told in full; of the ties, the best by what is known then."""
+    tied = [Tied(case.attribution, case.ties) for case in cases]
+    reasons = release.people.full_reasons(asked.person, tied, asked.n, excluded, MAX_PREFERENCES, MAX_EVIDENCE)
+    return [_Case(case.attribution, full.ties, full) for case, full in zip(cases, reasons, strict=True)]
 
 
 def _is_finite(attribution: Attribution) -> bool:
@@ -177,7 +196,7 @@ def _is_finite(attribution: Attribution) -> bool:
 
 
 def _explanation(case: _Case, names: _Names) -> Explanation:
-    grounded = case.top_tie is not None and case.masking_hurts
+    grounded, full = case.top_tie is not None and case.masking_hurts, case.full
     preferences = case.attribution.preferences[:MAX_PREFERENCES]
     return Explanation(
         status="grounded" if grounded else "model_only",
@@ -188,33 +207,44 @@ def _explanation(case: _Case, names: _Names) -> Explanation:
                 names.relation(p.relation_id),
                 float(p.weight),
                 float(p.share),
-                case.without.get(p.relation_id),
+                full.without.get(p.relation_id) if full else None,
+                full.only.get(p.relation_id) if full else None,
             )
             for p in preferences
         ),
-        evidence=tuple(Evidence(tie.history_item, tie.facts, tie.origin) for tie in case.ties),
+        evidence=tuple(
+            Evidence(tie.history_item, tie.facts, tie.origin, full.drops.get(tie.history_item) if full else None)
+            for tie in case.ties
+        ),
         text=_grounded_text(case.top_tie, names) if grounded and case.top_tie else _model_only_text(case, names),
+        rebuilt_score=full.rebuilt if full else None,
+        margin=full.margin if full else None,
+        counterfactual=full.counterfactual if full else None,
     )
 
 
 def _grounded_text(tie: Tie, names: _Names) -> str:
     history, relation = names.item(tie.history_item), names.relation(tie.relation_id)
     if len(tie.facts) == 1:
-        return sentence("grounded_direct", history=history, relation=relation)
+        return sentence(names.language, "grounded_direct", history=history, relation=relation)
     entity, side = _shared_entity(tie)
     message: Literal["grounded", "grounded_as_tail"] = "grounded" if side == "tail" else "grounded_as_tail"
-    return sentence(message, history=history, relation=relation, entity=names.entity(entity))
+    return sentence(names.language, message, history=history, relation=relation, entity=names.entity(entity))
 
 
 def _model_only_text(case: _Case, names: _Names) -> str:
     relation = names.relation(case.top_relation)
     if case.top_tie is not None:
-        return sentence("model_only_insensitive", history=names.item(case.top_tie.history_item), relation=relation)
+        return sentence(
+            names.language, "model_only_insensitive", history=names.item(case.top_tie.history_item), relation=relation
+        )
     if not case.ties:
-        return sentence("model_only", relation=relation)
+        return sentence(names.language, "model_only", relation=relation)
     tie = case.ties[0]
     other = names.relation(tie.relation_id)
-    return sentence("model_only_tied", history=names.item(tie.history_item), relation=relation, other=other)
+    return sentence(
+        names.language, "model_only_tied", history=names.item(tie.history_item), relation=relation, other=other
+    )
 
 
 def _shared_entity(tie: Tie) -> tuple[str, Literal["head", "tail"]]:

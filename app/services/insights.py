@@ -13,7 +13,7 @@ from app.services.new_items import NewItems
 from app.services.people import Case, PeopleReader, Strategy
 from app.services.releases import ReleaseManager
 from app.services.scoring import ScoringPool
-from app.services.texts import relation_name
+from app.services.texts import DEFAULT_LANGUAGE, relation_name
 from app.steering import NEUTRAL, Steerings
 from app.stored import Items, Labels, Versions, VersionSource
 
@@ -140,8 +140,8 @@ class InsightService:
 
         return await self._answers.get(_parts("preferences", release, versions, user_id), compute)
 
-    async def explanation(self, user_id: str, item_id: str) -> bytes:
-        """Explain one pair in full, whether or not the item is in the list.
+    async def explanation(self, user_id: str, item_id: str, limit: int = 10, language: str = DEFAULT_LANGUAGE) -> bytes:
+        """Explain one pair in full, whether or not the item is in the list of `limit`.
 
         Raises:
             UnknownUser, UnknownItem, NoActiveRelease, StorageUnavailable, Overloaded.
@@ -150,9 +150,10 @@ class InsightService:
         release, versions = await self._known(user_id)
 
         async def compute() -> Answer:
-            return self._complete(await self._pair(release, versions, user_id, item_id))
+            return self._complete(await self._pair(release, versions, user_id, item_id, limit, language))
 
-        return await self._answers.get(_parts("explanation", release, versions, user_id, item_id), compute)
+        asked = (user_id, item_id, limit, language)
+        return await self._answers.get(_parts("explanation", release, versions, *asked), compute)
 
     async def why_not(self, user_id: str, item_id: str, limit: int) -> bytes:
         """Tell why an item is not among the first `limit`, and what would bring it in; raises as `explanation`."""
@@ -233,11 +234,14 @@ class InsightService:
             raise NotInRelease("user", user_id)
         return titles[item_id], case, frozenset(case.history.items) | await self._items.withdrawn()
 
-    async def _pair(self, release: LoadedRelease, versions: Versions, user_id: str, item_id: str) -> PairExplanation:
+    async def _pair(
+        self, release: LoadedRelease, versions: Versions, user_id: str, item_id: str, limit: int, language: str
+    ) -> PairExplanation:
         release = await self._new_items.joined(release)
         title, case, excluded = await self._about(release, versions, user_id, item_id)
         reasons = [other for other in case.reasons if other != item_id]
-        (found,) = await self._explanations.explain(release, [Asked(case.person, [item_id], reasons, excluded)])
+        asked = Asked(case.person, [item_id], reasons, excluded, limit)
+        (found,) = await self._explanations.explain(release, [asked], language)
         (standing,) = await self._scoring.run(release.people.standings, case.person, [item_id], (), excluded)
         return PairExplanation(
             user_id,

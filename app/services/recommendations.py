@@ -17,6 +17,7 @@ from app.services.paging import DEPTH, Cursor, Snapshot, Snapshots
 from app.services.people import NO_HISTORY, Case, PeopleReader, Strategy, case_of
 from app.services.ranking import Ranker, Wanted
 from app.services.releases import ReleaseManager
+from app.services.texts import DEFAULT_LANGUAGE
 from app.stored import Items, Versions, VersionSource
 from app.tenancy import current_tenant
 
@@ -40,6 +41,7 @@ class RecommendationQuery:
     filters: tuple[str, ...] = ()
     diversity: float = 0.0
     items: tuple[str, ...] = ()
+    language: str = DEFAULT_LANGUAGE
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "exclude", tuple(sorted(set(self.exclude))))
@@ -50,7 +52,7 @@ class RecommendationQuery:
 
 _QUERY_FIELDS = tuple(field.name for field in fields(RecommendationQuery))
 # What may differ from page to page of one list.
-_LIST_FIELDS = tuple(name for name in _QUERY_FIELDS if name not in ("limit", "explain", "fallback"))
+_LIST_FIELDS = tuple(name for name in _QUERY_FIELDS if name not in ("limit", "explain", "language", "fallback"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,8 +241,8 @@ class RecommendationService:
     async def _answer(self, release: LoadedRelease, query: RecommendationQuery, case: Case, page: _Page) -> Answer:
         explanations: Mapping[str, Explanation] = {}
         if query.explain != "none" and page.items and page.strategy == case.strategy != "popular":
-            asked = await self._asked(query, case, page.items)
-            explanations = (await self._explanations.explain(release, [asked]))[0]
+            asked = await self._asked(query, case, page)
+            explanations = (await self._explanations.explain(release, [asked], query.language))[0]
         titles = await self._items.titles([item.item_id for item in page.items])
         items = listed(page.items, titles, explanations, page.ranks, release.new_items)
         degraded = () if self._cache.available else ("cache",)
@@ -249,11 +251,12 @@ class RecommendationService:
         )
         return Answer(self._render(result), complete=not degraded)
 
-    async def _asked(self, query: RecommendationQuery, case: Case, items: Sequence[ScoredItem]) -> Asked:
-        names = [item.item_id for item in items]
+    async def _asked(self, query: RecommendationQuery, case: Case, page: _Page) -> Asked:
+        names = [item.item_id for item in page.items]
         if query.explain != "full":
             return Asked(case.person, names, case.reasons)
-        return Asked(case.person, names, case.reasons, excluded_items(query, case) | await self._items.withdrawn())
+        excluded = excluded_items(query, case) | await self._items.withdrawn()
+        return Asked(case.person, names, case.reasons, excluded, page.ranks[-1])
 
 
 def _parts(release: LoadedRelease, query: RecommendationQuery, versions: Versions) -> dict[str, object]:

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 from app.errors import NotInRelease
 from app.ports import Attribution, PreferenceWeight, ScoredItem
 from app.ports_people import Change, Person, Place, PreferenceOfPerson, Standing, WhyNot
+from app.ports_reasons import FullReason, Tied
+from tests.app.memory_reasons import MemoryReasons
 
 if TYPE_CHECKING:
     from tests.app.memory_release import MemoryRelease
@@ -26,7 +28,7 @@ class MemoryPeople:
     def is_folded_in(self, person: Person) -> bool:
         if person.user_id in self._release.users:
             return False
-        if not self._known(person):
+        if not self.known(person):
             raise NotInRelease("user", person.user_id or "")
         return True
 
@@ -75,18 +77,29 @@ class MemoryPeople:
             without = {}
             for relation_id in relation_ids:
                 masked = Person(person.user_id, person.history, {**person.multipliers, relation_id: 0.0})
-                without[relation_id] = self._place(masked, item_id, exclude)
-            found.append(Standing(item_id, self._place(person, item_id, exclude), without))
+                without[relation_id] = self.place(masked, item_id, exclude)
+            found.append(Standing(item_id, self.place(person, item_id, exclude), without))
         return found
 
-    def _place(self, person: Person, item_id: str, exclude: Collection[str]) -> Place:
+    def place(self, person: Person, item_id: str, exclude: Collection[str]) -> Place:
         self._item(item_id)
         open_ = self.recommend(person, len(self._release.items), set(exclude) - {item_id})
         rank, own = next((n, item) for n, item in enumerate(open_, start=1) if item.item_id == item_id)
         return Place(own.score, rank)
 
+    def full_reasons(
+        self,
+        person: Person,
+        asked: Sequence[Tied],
+        n: int,
+        exclude: Collection[str] = (),
+        told: int = 5,
+        evidence: int = 3,
+    ) -> list[FullReason]:
+        return [MemoryReasons(self, person, n, exclude).of(one, told, evidence) for one in asked]
+
     def why_not(self, person: Person, item_id: str, n: int, exclude: Collection[str] = ()) -> WhyNot:
-        place = self._place(person, item_id, exclude)
+        place = self.place(person, item_id, exclude)
         open_ = self.recommend(person, n, set(exclude) - {item_id})
         best, relation = self._reach(self._number(person), item_id, Person(None))[0]
         change = None if place.rank <= n else self._change(person, item_id, n, exclude)
@@ -96,18 +109,18 @@ class MemoryPeople:
         for relation_id in self._release.relations:
             for multiplier in (0.0, 2.0):
                 steered = Person(person.user_id, person.history, {**person.multipliers, relation_id: multiplier})
-                if self._place(steered, item_id, exclude).rank <= n:
+                if self.place(steered, item_id, exclude).rank <= n:
                     return Change("steer", relation_id, multiplier)
         nearest = self.similar(item_id, 1, person.history)[0].item_id
         folded = Person(None, [*person.history, nearest], person.multipliers)
-        in_list = self._place(folded, item_id, [*exclude, nearest]).rank <= n
+        in_list = self.place(folded, item_id, [*exclude, nearest]).rank <= n
         return Change("add", items=[nearest]) if in_list else None
 
     def preferences(self, person: Person, behind: int = 5) -> list[PreferenceOfPerson]:
         tops: dict[str, list[str]] = {name: [] for name in self._release.relations}
-        for item_id in sorted(self._known(person)):
+        for item_id in sorted(self.known(person)):
             tops[self._reach(self._number(person), item_id, person)[0][1]].append(item_id)
-        n = len(self._known(person))
+        n = len(self.known(person))
         found = [PreferenceOfPerson(r, len(i) / n, len(i) / n, i[:behind]) for r, i in tops.items() if n]
         return sorted(found, key=lambda preference: -preference.share)
 
@@ -122,12 +135,12 @@ class MemoryPeople:
         at = {i: (x % size if relation_id else x) for i, x in numbers.items() if i != item_id and i not in exclude}
         return sorted((ScoredItem(i, -abs(x - own)) for i, x in at.items()), key=lambda item: -item.score)[:n]
 
-    def _known(self, person: Person) -> list[str]:
+    def known(self, person: Person) -> list[str]:
         return [item_id for item_id in person.history if item_id in self._release.items]
 
     def _number(self, person: Person) -> float:
         if self.is_folded_in(person):
-            numbers = [self._release.items[item_id] for item_id in self._known(person)]
+            numbers = [self._release.items[item_id] for item_id in self.known(person)]
             return sum(numbers) / len(numbers) / 2
         return self._release.users[person.user_id or ""]
 

@@ -1,10 +1,11 @@
 """Names that people can read, and sentences that hold for any field."""
 
 import string
+from typing import get_args
 
 import pytest
 
-from app.services.texts import MESSAGES, relation_name, sentence, thing_name
+from app.services.texts import LANGUAGES, MESSAGES, Message, language_of, relation_name, sentence, thing_name
 
 
 @pytest.mark.parametrize(
@@ -32,7 +33,7 @@ def test_a_thing_is_named_by_its_label_or_by_its_decoded_id() -> None:
 
 
 def test_a_title_with_braces_is_text_and_not_a_template() -> None:
-    text = sentence("grounded", history="{relation}", relation="director", entity="{0} {entity.__class__}")
+    text = sentence("en", "grounded", history="{relation}", relation="director", entity="{0} {entity.__class__}")
     assert text == "Because of {relation} in your history: the same director, {0} {entity.__class__}."
 
 
@@ -40,7 +41,42 @@ def test_every_language_has_every_message_with_the_same_fields() -> None:
     def fields(template: str) -> set[str]:
         return {name for _, name, _, _ in string.Formatter().parse(template) if name}
 
+    assert LANGUAGES == ("de", "en")
     for messages in MESSAGES.values():
-        assert messages.keys() == MESSAGES["en"].keys()
+        assert set(messages) == set(get_args(Message))
         for message, template in messages.items():
             assert fields(template) == fields(MESSAGES["en"][message])
+
+
+@pytest.mark.parametrize("message", get_args(Message))
+def test_no_sentence_is_left_in_another_language(message: Message) -> None:
+    assert MESSAGES["de"][message] != MESSAGES["en"][message]
+
+
+def test_a_language_without_a_catalogue_reads_as_english() -> None:
+    assert sentence("xx", "model_only", relation="genre") == sentence("en", "model_only", relation="genre")
+
+
+@pytest.mark.parametrize(
+    ("asked", "header", "language"),
+    [
+        (None, None, "en"),
+        (None, "de", "de"),
+        (None, "DE-at", "de"),
+        (None, "fr, de;q=0.5", "de"),
+        (None, "de;q=0.5, en;q=0.9", "en"),
+        (None, "de;q=0.5, en; q=0.5", "de"),
+        (None, "de;q=0, fr", "en"),
+        (None, "*, de;q=0.9", "en"),
+        (None, "de;q=2", "en"),
+        (None, "de;level=1", "en"),
+        (None, ",;,q=;;", "en"),
+        (None, "fr," * 5_000 + "de", "en"),
+        ("en", "de", "en"),
+        ("de", "en", "de"),
+    ],
+)
+def test_the_language_is_that_asked_for_or_the_best_of_the_header(
+    asked: str | None, header: str | None, language: str
+) -> None:
+    assert language_of(asked, header) == language

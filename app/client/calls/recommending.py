@@ -16,6 +16,7 @@ from app.client.models.recommend import (
 )
 
 Explain = Literal["none", "summary", "full"]
+Language = Literal["de", "en"]
 Fallback = Literal["none", "popular"]
 
 
@@ -27,6 +28,7 @@ def recommendations(
     exclude: Sequence[str] = (),
     filter: Sequence[str] = (),
     explain: Explain | None = None,
+    lang: Language | None = None,
     fallback: Fallback | None = None,
     diversity: float | None = None,
     cursor: str | None = None,
@@ -38,6 +40,7 @@ def recommendations(
         "exclude": exclude,
         "filter": filter,
         "explain": explain,
+        "lang": lang,
         "fallback": fallback,
         "diversity": diversity,
         "cursor": cursor,
@@ -55,6 +58,7 @@ def recommend(
     exclude: Sequence[str] = (),
     filter: Sequence[str] = (),
     explain: Explain | None = None,
+    lang: Language | None = None,
     fallback: Fallback | None = None,
     diversity: float | None = None,
     cursor: str | None = None,
@@ -68,6 +72,7 @@ def recommend(
         "exclude": [*exclude],
         "filter": [*filter],
         "explain": explain,
+        "lang": lang,
         "fallback": fallback,
         "diversity": diversity,
         "cursor": cursor,
@@ -83,6 +88,7 @@ def recommend_batch(
     exclude: Sequence[str] = (),
     filter: Sequence[str] = (),
     explain: Explain | None = None,
+    lang: Language | None = None,
     fallback: Fallback | None = None,
     diversity: float | None = None,
 ) -> Call[BatchList]:
@@ -94,16 +100,18 @@ def recommend_batch(
         "exclude": [*exclude],
         "filter": [*filter],
         "explain": explain,
+        "lang": lang,
         "fallback": fallback,
         "diversity": diversity,
     }
     return Call("POST", "/recommendations/batch", answer(BatchList), body=given(body))
 
 
-def explanation(user_id: str, item_id: str) -> Call[Pair]:
+def explanation(user_id: str, item_id: str, *, limit: int | None = None, lang: Language | None = None) -> Call[Pair]:
     """Explain in full where an item stands for a user."""
     path = "/users/{user_id}/recommendations/{item_id}/explanation"
-    return Call("GET", path, answer(Pair), {"user_id": user_id, "item_id": item_id})
+    params = {"limit": limit, "lang": lang}
+    return Call("GET", path, answer(Pair), {"user_id": user_id, "item_id": item_id}, params)
 
 
 def why_not(user_id: str, item_id: str, *, limit: int | None = None) -> Call[WhyNot]:

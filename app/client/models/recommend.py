@@ -20,6 +20,7 @@ class Preference(BaseModel):
     weight: float
     share: float
     without: Place | None = None
+    only: Place | None = None
 
 
 class Evidence(BaseModel):
@@ -28,6 +29,17 @@ class Evidence(BaseModel):
     history_item: str
     facts: list[tuple[str, str, str]]
     origin: str
+    score_drop: float | None = None
+
+
+class Counterfactual(BaseModel):
+    """What the person would have to take back for an item to leave the list."""
+
+    remove: list[str]
+    rank: int | None
+    reference_rank: int | None
+    minimal: bool
+    reason: str | None
 
 
 class Explanation(BaseModel):
@@ -38,6 +50,9 @@ class Explanation(BaseModel):
     preferences: list[Preference]
     evidence: list[Evidence]
     text: str
+    rebuilt_score: float | None = None
+    margin: float | None = None
+    counterfactual: Counterfactual | None = None
 
 
 class RecommendedItem(BaseModel):

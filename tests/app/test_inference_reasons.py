@@ -1,0 +1,56 @@
+"""Reasons in full on a release on disk: every one of them holds when it is tried by other calls."""
+
+# ruff: noqa: F811
+from dataclasses import replace
+
+import pytest
+
+from app.inference import InferenceRelease
+from app.ports import Tie
+from app.ports_people import Person
+from app.ports_reasons import Counterfactual, Tied
+from tests.app.test_inference_people import HISTORY, ids, release  # noqa: F401
+
+
+def test_full_reasons_hold_when_they_are_tried(release: InferenceRelease) -> None:
+    people = release.people
+    for person in (Person("ann", HISTORY), Person(None, HISTORY), Person("bob", HISTORY, {"genre": 0.5})):
+        items = ids(people.recommend(person, 5, HISTORY))
+        tied = [
+            Tied(a, [Tie(a.item_id, old, a.preferences[0].relation_id, (), 1) for old in (*HISTORY, "unheard-of")])
+            for a in people.attribute(person, items)
+        ]
+        found = people.full_reasons(person, tied, 5, HISTORY)
+        relations = ["director", "genre", "writer"]
+        standings = people.standings(person, items, relations, HISTORY)
+        reference = replace(person, user_id=None)
+        for one, standing in zip(found, standings, strict=True):
+            assert one.place == standing.place
+            assert one.rebuilt == pytest.approx(standing.place.score, abs=1e-5)
+            for relation in relations:
+                masked, expected = one.without[relation], standing.without[relation]
+                assert masked.rank == expected.rank
+                assert masked.score == pytest.approx(expected.score)
+            assert one.only.keys() == set(relations)
+            assert (one.margin is None) == (release.explainer.attribute("ann", items)[0].mode == "soft")
+            assert set(one.drops) == set(HISTORY)
+            for old, drop in one.drops.items():
+                rest = replace(reference, history=[item for item in HISTORY if item != old])
+                scores = [people.standings(p, [one.item_id])[0].place.score for p in (reference, rest)]
+                assert drop == pytest.approx(scores[0] - scores[1])
+            drops = [one.drops.get(tie.history_item, float("-inf")) for tie in one.ties]
+            assert drops == sorted(drops, reverse=True)
+            taken = one.counterfactual
+            assert people.standings(reference, [one.item_id], (), HISTORY)[0].place.rank == taken.reference_rank
+            if taken.minimal:
+                rest = replace(reference, history=[item for item in HISTORY if item not in taken.remove])
+                rank = people.standings(rest, [one.item_id], (), HISTORY)[0].place.rank
+                assert rank == taken.rank
+                assert rank > 5 >= (taken.reference_rank or 0)
+
+
+def test_who_has_no_history_that_the_release_knows_has_nothing_to_take_back(release: InferenceRelease) -> None:
+    person = Person("ann", ("unheard-of",))
+    (attribution,) = release.people.attribute(person, ["i5"])
+    (found,) = release.people.full_reasons(person, [Tied(attribution, [])], 5)
+    assert (found.drops, found.counterfactual) == ({}, Counterfactual(reason="too_few_actions"))
