@@ -40,6 +40,8 @@ OPTIONAL: Mapping[str, Mapping[str, Any]] = {
 }
 """Tables that a data set may have; none, and one without rows, say the same."""
 
+_COLUMNS: Mapping[str, Mapping[str, Any]] = {**TABLES, **OPTIONAL}
+
 _NULLABLE = frozenset({"title", "label", "value", "timestamp"})
 _REFERENCES = (
     ("links", "item_id", "items", "item_id"),
@@ -49,6 +51,11 @@ _REFERENCES = (
     ("triples", "tail", "entities", "entity_id"),
     ("interactions", "user_id", "users", "user_id"),
     ("interactions", "item_id", "items", "item_id"),
+)
+_OPTIONAL_REFERENCES = (
+    ("rejected", "head", "entities", "entity_id"),
+    ("rejected", "relation", "relations", "relation_id"),
+    ("rejected", "tail", "entities", "entity_id"),
 )
 
 
@@ -75,17 +82,23 @@ class DatasetReader:
         self._splits = tuple(splits)
         manifest = _read_manifest(path)
         self.name = str(manifest.get("name", path.name))
-        self._tables = {table: self._open(table, manifest) for table in TABLES}
-        for reference in _REFERENCES:
+        present = [name for name in OPTIONAL if name in manifest["counts"] or (path / f"{name}.parquet").exists()]
+        self._tables = {table: self._open(table, manifest) for table in (*TABLES, *present)}
+        for reference in (*_REFERENCES, *(one for one in _OPTIONAL_REFERENCES if one[0] in present)):
             self._check_reference(*reference)
 
     def count(self, table: str) -> int:
         """Count the rows that `rows` will give."""
+        if table not in self._tables:
+            return 0
         return int(self._tables[table].select(pl.len()).collect().item())
 
     def rows(self, table: str) -> Iterator[list[dict[str, Any]]]:
-        """Give the rows of the chosen splits in pieces of at most 20,000, without the column `split`."""
-        frame = self._tables[table]
+        """Give the rows of the chosen splits in pieces of at most 20,000, without the column `split`.
+
+        An optional table that is not there has none.
+        """
+        frame = self._tables.get(table, pl.LazyFrame(schema=dict(OPTIONAL.get(table, {}))))
         for piece in frame.drop("split", strict=False).collect_batches(chunk_size=_ROWS, maintain_order=True):
             yield from (piece.slice(start, _ROWS).to_dicts() for start in range(0, piece.height, _ROWS))
 
@@ -100,12 +113,12 @@ class DatasetReader:
             raise InvalidDataset(path, "there is no such file") from None
         except (PolarsError, OSError) as error:
             raise InvalidDataset(path, f"it is not a whole Parquet file ({str(error).splitlines()[0]})") from None
-        return frame.filter(pl.col("split").is_in(self._splits)) if "split" in TABLES[table] else frame
+        return frame.filter(pl.col("split").is_in(self._splits)) if "split" in _COLUMNS[table] else frame
 
     def _check_columns(self, table: str, found: Mapping[str, Any]) -> None:
-        if found != dict(TABLES[table]):
+        if found != dict(_COLUMNS[table]):
             expected, seen = (
-                ", ".join(f"{name} {kind}" for name, kind in columns.items()) for columns in (TABLES[table], found)
+                ", ".join(f"{name} {kind}" for name, kind in columns.items()) for columns in (_COLUMNS[table], found)
             )
             raise InvalidDataset(self.path / f"{table}.parquet", f"expected the columns {expected}; found {seen}")
 
@@ -116,7 +129,7 @@ class DatasetReader:
             raise InvalidDataset(self.path / f"{table}.parquet", reason)
 
     def _check_cells(self, table: str, frame: pl.LazyFrame) -> None:
-        for column, kind in TABLES[table].items():
+        for column, kind in _COLUMNS[table].items():
             bad = frame.with_row_index("row").filter(~_can_be_stored(column, kind)).head(1).collect()
             if bad.height:
                 reason = f"row {bad['row'].item() + 1}, column {column}: expected {_expected(column, kind)}"

@@ -2,14 +2,30 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any, Protocol
 
 from sqlalchemy import bindparam, func, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.db.session import Database
-from app.db.tables import CATALOGUE, GRAPH, LABELS, Entity, Fact, Interaction, Item, Relation, User, mine
+from app.db.tables import (
+    CATALOGUE,
+    GRAPH,
+    LABELS,
+    Candidate,
+    Entity,
+    Fact,
+    Interaction,
+    Item,
+    Relation,
+    User,
+    mine,
+)
 from app.db.upsert import raise_stamp, upsert
+
+IMPORTED = "imported"
+"""Stands for the release, and for who decided, of a rejected fact that came with a data set, which tells neither."""
 
 _SQLITE_CACHE_KB = 256 * 1024
 
@@ -47,7 +63,8 @@ class DatasetImport:
     async def run(self) -> ImportCounts:
         """Import everything, and raise the history version of each user whose history changed.
 
-        Labels, titles and links that the data set leaves empty keep what is stored. Accepted facts stay accepted.
+        Labels, titles and links that the data set leaves empty keep what is stored. Accepted facts stay accepted. A
+        rejected fact is a decided candidate again; what was decided here already stays as it is.
 
         Raises:
             StorageUnavailable: the database is away, locked or not migrated; nothing has been stored.
@@ -60,6 +77,7 @@ class DatasetImport:
             await self._store(connection, "items", self._keep_old(Item, "item_id", "title"))
             await self._store(connection, "links", self._keep_old(Item, "item_id", "entity_id"))
             await self._store(connection, "triples", self._insert(Fact).on_conflict_do_nothing())
+            await self._store(connection, "rejected", self._reject())
             for stamp in (LABELS, CATALOGUE, GRAPH):
                 await raise_stamp(connection, stamp)
             await self._store_interactions(connection)
@@ -70,6 +88,13 @@ class DatasetImport:
         """Keep SQLite's index pages in memory: with its 2 MB they are written and read again for each piece."""
         if self._database.dialect == "sqlite":
             await connection.exec_driver_sql(f"PRAGMA cache_size=-{_SQLITE_CACHE_KB}")
+
+    def _reject(self) -> Any:
+        """Insert a candidate that is rejected, or decide one that is open."""
+        decided = {"state": "rejected", "decided_by": IMPORTED, "decided_at": datetime.now(UTC)}
+        statement = self._insert(Candidate).values(**decided, release_id=IMPORTED, score=0.0, n_users=0)
+        fact = (Candidate.tenant_id, Candidate.head, Candidate.relation, Candidate.tail)
+        return statement.on_conflict_do_update(index_elements=fact, set_=decided, where=Candidate.state == "open")
 
     def _insert(self, table: Any) -> Any:
         return upsert(self._database.dialect, table)
