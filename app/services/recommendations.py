@@ -10,7 +10,7 @@ from typing import Literal
 from app.errors import CursorExpired, StorageUnavailable, UnknownUser
 from app.filters import Filters
 from app.ports import Cache, LoadedRelease, ScoredItem
-from app.services.answers import Answer, Answers, key_of, parts_of
+from app.services.answers import Answer, Answers, key_of, parts_of, told_away
 from app.services.explanations import Asked, Explanation, ExplanationService
 from app.services.new_items import NewItems
 from app.services.paging import DEPTH, Cursor, Snapshot, Snapshots
@@ -132,12 +132,13 @@ class RecommendationService:
             CursorExpired: the list cannot be followed any more.
         """
         try:
-            return await self._recommend(query, cursor)
+            body = await self._recommend(query, cursor)
+            return body if self._cache.available else told_away(body)
         except StorageUnavailable:
-            body = await self._from_memory(query) if cursor is None and not query.filters else None
-            if body is None:
+            known = await self._from_memory(query) if cursor is None and not query.filters else None
+            if known is None:
                 raise
-            return body
+            return known
 
     async def _recommend(self, query: RecommendationQuery, cursor: str | None) -> bytes:
         release = self._releases.current(query.user_id)

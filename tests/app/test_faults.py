@@ -31,12 +31,16 @@ async def test_c109_with_redis_killed_answers_go_on_and_say_so_until_it_is_back(
     url = f"redis://127.0.0.1:{port}/0"
     async with start(sqlite.settings(redis_url=url, cache_retry_seconds=0.1), releases) as client:
         await client.post(f"/releases/{release_id}/activate")
-        assert (await client.get("/users/u1/recommendations")).json()["degraded"] == []
+        before = (await client.get("/users/u1/recommendations")).json()
+        assert before["degraded"] == []
         server.stop()
-        # What this process has computed before is whole, Redis or not; what it has not tells that Redis was away.
+        # Who asks for nothing but what this process keeps has not noticed yet.
         assert (await client.get("/users/u1/recommendations")).json()["degraded"] == []
         answer = await client.get("/users/u1/recommendations?limit=9")
         assert (answer.status_code, answer.json()["degraded"]) == (200, ["cache"])
+        # From then on what is kept near says so, too, and is the same list.
+        kept = (await client.get("/users/u1/recommendations")).json()
+        assert kept == before | {"degraded": ["cache"]}
         ready = await client.get("/health/ready")
         assert (ready.status_code, ready.json()["degraded"]) == (200, ["cache"])
         with ValkeyServer(port=port):
@@ -45,6 +49,7 @@ async def test_c109_with_redis_killed_answers_go_on_and_say_so_until_it_is_back(
                 return bool((await client.get("/users/u1/recommendations?limit=9")).json()["degraded"] == [])
 
             await eventually(is_back)
+            assert (await client.get("/users/u1/recommendations")).json() == before
     await database.close()
 
 
