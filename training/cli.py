@@ -14,6 +14,7 @@ from rich.table import Table
 from models.checkpoint import load_checkpoint, read_manifest
 from models.registry import REGISTRY
 from models.retrieval.stored import Kind
+from training.cli_audit import audit_command
 from training.cli_convert import convert
 from training.cli_report import report
 from training.cli_shared import (
@@ -43,6 +44,7 @@ app = typer.Typer(
 )
 app.command("convert")(convert)
 app.command("suite")(suite)
+app.command("audit")(audit_command)
 app.add_typer(report, name="report")
 
 
