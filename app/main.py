@@ -54,6 +54,7 @@ from app.services.scoring import ScoringPool
 from app.services.served import ServedLog
 from app.services.similar import ItemListService
 from app.settings import Settings, load_settings
+from app.tracing import current_trace, trace_requests
 
 
 def create_app(settings: Settings, release_store: ReleaseStore | None = None) -> FastAPI:
@@ -92,8 +93,13 @@ def create_app(settings: Settings, release_store: ReleaseStore | None = None) ->
 def serve_from_environment() -> FastAPI:
     """Make the service from the environment: what each server process calls."""
     settings = load_settings()
-    configure_logging(settings.log_level)
-    return create_app(settings)
+    if settings.otel_endpoint is None:
+        configure_logging(settings.log_level)
+        return create_app(settings)
+    configure_logging(settings.log_level, current_trace)
+    app = create_app(settings)
+    trace_requests(app, settings.otel_endpoint)
+    return app
 
 
 def open_database(settings: Settings) -> Database:

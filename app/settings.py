@@ -104,6 +104,12 @@ class Settings(BaseSettings):
     port: int = Field(8000, ge=1, le=65_535, description="Port to listen on.")
     workers: int = Field(1, ge=1, le=64, description="Server processes; each loads the release.")
     shutdown_seconds: int = Field(20, ge=1, le=600, description="Time that requests in flight get to finish.")
+    otel_endpoint: str | None = Field(
+        None,
+        pattern=r"^https?://",
+        description="Where a span of each request goes, by OTLP over HTTP (http://HOST:4318/v1/traces); needs the "
+        "group `otel`. Unset: nothing is traced.",
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least severe level logged.")
 
     @model_validator(mode="after")
