@@ -7,6 +7,7 @@ order of two items independent of how many were scored together.
 import logging
 import math
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -35,6 +36,7 @@ from models.checkpoint import CheckpointError
 from models.explanation.attribution import attribute
 from models.explanation.evidence import rank_ties
 from models.release import RELEASE_ID, Release, load_release, read_release_manifest
+from models.release_audit import read_audit
 from models.vocabulary import Vocabulary
 
 log = logging.getLogger(__name__)
@@ -238,7 +240,8 @@ class InferenceRelease:
 
 def _info(path: Path) -> ReleaseInfo:
     try:
-        return _info_of(read_release_manifest(path))
+        info = _info_of(read_release_manifest(path))
+        return replace(info, extra={**info.extra, "audit": read_audit(path)})
     except (CheckpointError, OSError, KeyError, TypeError) as error:
         return ReleaseInfo(path.name, "", "", "", {}, {}, problem=str(error))
 

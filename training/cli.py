@@ -149,6 +149,9 @@ def release_command(
     release_id: Annotated[str | None, typer.Option("--id", help="Default: data set, model and time.")] = None,
     index: Annotated[Kind | None, typer.Option(help="How items are searched. Default: chosen by their number.")] = None,
     threads: ThreadsOption = None,
+    audited: Annotated[
+        bool, typer.Option("--audit", help="Try the reasons of the release, too: `audit` with its defaults.")
+    ] = False,
 ) -> None:
     """Make a release of a checkpoint: measured, indexed, and written in one step."""
     with told_plainly(), errors.status("starting") as status:
@@ -158,6 +161,8 @@ def release_command(
     for name, value in calibration_rows(read_manifest(path)["metrics"]):
         errors.print(f"{name}: {value}", markup=False, highlight=False, soft_wrap=True)
     say(f"release {path.name}")
+    if audited:
+        audit_command(data, path, threads=threads)
 
 
 def _note_cold_start(recipe: SystemRecipe, warm_starts: list[Path]) -> None:

@@ -98,4 +98,4 @@ async def diff_releases(
 @router.get("/evaluation", responses=problems(NoActiveRelease))
 async def read_evaluation(_none: _None, service: ComparisonServiceDep) -> EvaluationBody:
     """Give the offline evaluation of the active release: how it was measured, and every figure."""
-    return EvaluationBody.of(service.evaluation())
+    return EvaluationBody.of(await service.evaluation())

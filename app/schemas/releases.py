@@ -112,6 +112,10 @@ class EvaluationBody(BaseModel):
     calibration: dict[str, Any] | None = Field(
         description="How the probabilities of missing facts held on the test facts; null without a calibration."
     )
+    reasons: dict[str, Any] | None = Field(
+        description="Whether reasons held when they were tried, as `python -m training audit` found; null without an "
+        "audit in the release's folder."
+    )
 
     @classmethod
     def of(cls, evaluation: Evaluation) -> "EvaluationBody":

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from app.errors import UnknownRelease
+from app.errors import StorageUnavailable, UnknownRelease
 from app.ports import ReleaseInfo
 from app.services.releases import ReleaseManager
 
@@ -47,6 +47,7 @@ class Evaluation:
     most_popular: Mapping[str, float] | None
     completion: Mapping[str, float] | None
     calibration: Mapping[str, Any] | None
+    reasons: Mapping[str, Any] | None = None
 
 
 class ComparisonService:
@@ -69,8 +70,8 @@ class ComparisonService:
                 raise UnknownRelease(name)
         return compare(infos[release_id], infos[other])
 
-    def evaluation(self) -> Evaluation:
-        """Give the figures of the active release, as its manifest holds them.
+    async def evaluation(self) -> Evaluation:
+        """Give the figures of the active release, as its manifest holds them, and those of its audit as it is now.
 
         Raises:
             NoActiveRelease: none is active.
@@ -89,7 +90,16 @@ class ComparisonService:
             metrics.get("most_popular"),
             completion or None,
             calibration,
+            await self._audit(info.release_id),
         )
+
+    async def _audit(self, release_id: str) -> Mapping[str, Any] | None:
+        """Give the audit that lies in the release's folder; None where there is none, or nobody can look now."""
+        try:
+            listed = await self._releases.list()
+        except StorageUnavailable:
+            return None
+        return next((one.info.extra.get("audit") for one in listed if one.info.release_id == release_id), None)
 
 
 def compare(release: ReleaseInfo, against: ReleaseInfo) -> Comparison:

@@ -1,11 +1,13 @@
 """Reasons in full on a release on disk: every one of them holds when it is tried by other calls."""
 
 # ruff: noqa: F811
+import json
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
-from app.inference import InferenceRelease
+from app.inference import FileReleaseStore, InferenceRelease
 from app.ports import Tie
 from app.ports_people import Person
 from app.ports_reasons import Counterfactual, Tied
@@ -54,3 +56,16 @@ def test_who_has_no_history_that_the_release_knows_has_nothing_to_take_back(rele
     (attribution,) = release.people.attribute(person, ["i5"])
     (found,) = release.people.full_reasons(person, [Tied(attribution, [])], 5)
     assert (found.drops, found.counterfactual) == ({}, Counterfactual(reason="too_few_actions"))
+
+
+def test_an_audit_in_the_folder_of_a_release_is_listed_with_it(tmp_path: Path) -> None:
+    folder = tmp_path / "r"
+    folder.mkdir()
+    manifest = {"format_version": 1, "kind": "release", "release_id": "r", "created_at": "2026-01-01T00:00:00+00:00"}
+    manifest |= {"model": {"name": "m"}, "dataset": {"name": "d", "content_hash": "0"}, "metrics": {}, "counts": {}}
+    (folder / "manifest.json").write_text(json.dumps({**manifest, "index": {}, "files": {}}), encoding="utf-8")
+    store = FileReleaseStore(tmp_path)
+    assert [(info.problem, info.extra["audit"]) for info in store.list()] == [(None, None)]
+    (folder / "audit").mkdir()
+    (folder / "audit" / "audit.json").write_text('{"all": {"pairs": 3}}', encoding="utf-8")
+    assert store.list()[0].extra["audit"] == {"all": {"pairs": 3}}

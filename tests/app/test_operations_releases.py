@@ -26,7 +26,8 @@ def measured(release: MemoryRelease, f1: float, **extra: Any) -> MemoryRelease:
         "recommendation": {"f1": f1, "users": 4},
         "completion": {"hits": 0.5, "calibration": {"candidates": 12, "after": {"brier": 0.1}}},
     }
-    release.info = replace(release.info, metrics=metrics, extra={"dataset_hash": "d", "seed": 7} | extra)
+    audit = {"audit": {"all": {"pairs": 600}}} if f1 == 0.5 else {}
+    release.info = replace(release.info, metrics=metrics, extra={"dataset_hash": "d", "seed": 7} | extra | audit)
     return release
 
 
@@ -183,6 +184,7 @@ async def test_the_evaluation_is_that_of_the_active_release(
         "most_popular": None,
         "completion": {"hits": 0.5},
         "calibration": {"candidates": 12, "after": {"brier": 0.1}},
+        "reasons": {"all": {"pairs": 600}},
     }
 
 

@@ -79,6 +79,7 @@ class Evaluation(BaseModel):
     most_popular: dict[str, float | None] | None
     completion: dict[str, float | None] | None
     calibration: dict[str, Any] | None
+    reasons: dict[str, Any] | None
 
 
 class JobOrder(BaseModel):

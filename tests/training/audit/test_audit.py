@@ -13,6 +13,7 @@ from models.checkpoint import load_checkpoint
 from models.explanation.places import Place
 from models.release import load_release
 from models.release_audit import read_audit
+from tests.training import planted
 from training.audit.pairs import Examined, Examiner
 from training.audit.people import first_relation, planted_truth, read_planted
 from training.audit.run import audit, write_audit
@@ -154,6 +155,22 @@ def test_an_audit_joins_the_release_once_and_the_release_still_loads(released: P
     text = (folder / "audit.md").read_text("utf-8")
     assert "seed 1" in text
     assert "told twice, the same bytes | 100.0 %" in text
+
+
+def test_the_command_and_a_release_with_an_audit_leave_a_report_in_the_release(
+    trained: TrainingResult, tmp_path: Path
+) -> None:
+    data = tmp_path / "data"
+    planted.dataset().save(data)
+    asked = ["release", "--data", str(data), "--checkpoint", str(trained.checkpoint), "--releases", str(tmp_path)]
+    found = CliRunner().invoke(app, [*asked, "--id", "r", "--audit"])
+    assert found.exit_code == 0, found.output
+    figures = read_audit(tmp_path / "r") or {}
+    # 42 people met two films, and no seed draws anybody twice.
+    assert (figures["seeds"], figures["all"]["pairs"]) == ([0, 1, 2], 126)
+    again = CliRunner().invoke(app, ["audit", "--data", str(data), "--release", str(tmp_path / "r")])
+    assert again.exit_code == 2
+    assert "an audit is never overwritten" in again.output
 
 
 def test_a_release_of_other_data_is_refused(released: Path, world: IndexedDataset) -> None:
