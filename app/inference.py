@@ -8,6 +8,7 @@ import logging
 import math
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -242,7 +243,7 @@ def _info(path: Path) -> ReleaseInfo:
     try:
         info = _info_of(read_release_manifest(path))
         return replace(info, extra={**info.extra, "audit": read_audit(path)})
-    except (CheckpointError, OSError, KeyError, TypeError) as error:
+    except (CheckpointError, OSError, KeyError, TypeError, ValueError) as error:
         return ReleaseInfo(path.name, "", "", "", {}, {}, problem=str(error))
 
 
@@ -259,4 +260,5 @@ def _info_of(manifest: Mapping[str, Any]) -> ReleaseInfo:
             "dataset_hash": manifest["dataset"]["content_hash"],
             "seed": manifest.get("training", {}).get("seed"),
         },
+        data_until=datetime.fromisoformat(manifest["dataset"].get("created_at", manifest["created_at"])).timestamp(),
     )

@@ -200,7 +200,7 @@ class People:
         """Rank; where only some items are open, an index might nominate none of them, and all are scanned."""
         multipliers = self._multipliers(person)
         row = None if person.user_id is None else self._users.get(person.user_id)
-        if row is not None and multipliers is None and everywhere:
+        if row is not None and multipliers is None and everywhere and not len(self._rows(person.recent)):
             return self._release.searcher.search(row, n, excluded)
         return scan(self.catalogue, self.vector(person), n, excluded, multipliers)
 
@@ -209,8 +209,8 @@ class People:
         """Give the (d,) vector of a person; NotInRelease where nothing makes one."""
         if self.is_folded_in(person):
             return self.folding.fold(self._rows(person.history))
-        vector: Tensor = self._model.user_vectors(torch.tensor([self._users.row(person.user_id or "")]))[0]
-        return vector.to(torch.float64)
+        trained: Tensor = self._model.user_vectors(torch.tensor([self._users.row(person.user_id or "")]))[0]
+        return self.folding.moved(trained.to(torch.float64), self._rows(person.history), self._rows(person.recent))
 
     def _multipliers(self, person: Person) -> Tensor | None:
         """Give (P,) multipliers; None where none differs from 1."""

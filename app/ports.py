@@ -4,6 +4,7 @@ Nothing here knows torch, SQL, Redis or HTTP. Ids are opaque strings; scores are
 comparable within one answer only.
 """
 
+import math
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, Protocol
@@ -100,7 +101,10 @@ class ScoredCandidate:
 
 @dataclass(frozen=True, slots=True)
 class ReleaseInfo:
-    """A release directory as read from its manifest: no weights are loaded for this."""
+    """A release directory as read from its manifest: no weights are loaded for this.
+
+    `data_until` is when its data ended (seconds since 1970, UTC): what people did later, it does not know.
+    """
 
     release_id: str
     created_at: str
@@ -110,6 +114,7 @@ class ReleaseInfo:
     counts: Mapping[str, int]
     problem: str | None = None
     extra: Mapping[str, Any] = field(default_factory=dict)
+    data_until: float = math.inf
 
 
 class Recommender(Protocol):

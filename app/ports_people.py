@@ -19,12 +19,14 @@ class Person:
 
     `history` are item ids, of which those count that the release knows. Where `user_id` is None, or has no vector, the
     history alone makes the person. `multipliers` steer: relation id to 0..2, of which 1 changes nothing and 0 masks the
-    preference; relations that the release does not know have no effect.
+    preference; relations that the release does not know have no effect. `recent` are those of the history that came
+    after the release: they move a trained vector.
     """
 
     user_id: str | None
     history: Sequence[str] = ()
     multipliers: Mapping[str, float] = field(default_factory=dict)
+    recent: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)

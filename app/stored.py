@@ -7,6 +7,7 @@ maps to None.
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import takewhile
 from typing import Protocol
 
 from app.ports import CompletionQuery, ScoredItem, Tie
@@ -50,15 +51,26 @@ class VersionSource(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """Items that a user met, newest first, ties by item id; `disliked` are among them, and no reason for anything."""
+    """Items that a user met, newest first, ties by item id; `disliked` are among them, and no reason for anything.
+
+    `times` are those of the first items, in seconds since 1970, UTC; items without a time come last, and have none.
+    """
 
     items: tuple[str, ...]
     disliked: frozenset[str]
+    times: tuple[int, ...] = ()
 
     @property
     def reasons(self) -> list[str]:
         """What may explain something."""
         return [item_id for item_id in self.items if item_id not in self.disliked]
+
+    def since(self, seconds: float) -> list[str]:
+        """What was met after a moment and may explain something, newest first."""
+        if not self.times or self.times[0] <= seconds:
+            return []
+        newer = takewhile(lambda pair: pair[1] > seconds, zip(self.items, self.times, strict=False))
+        return [item_id for item_id, _ in newer if item_id not in self.disliked]
 
 
 class Histories(Protocol):

@@ -166,7 +166,7 @@ def _attribute_all(
 
 def _attribute(release: LoadedRelease, asked: Asked, ties: Mapping[str, list[Tie]]) -> list[_Case]:
     cases, person = [], asked.person
-    if person.user_id is not None and not person.multipliers:
+    if person.user_id is not None and not (person.multipliers or person.recent):
         attributions = release.explainer.attribute(person.user_id, asked.item_ids)
     else:
         attributions = release.people.attribute(person, asked.item_ids)

@@ -1,9 +1,9 @@
 """Who a list is for: a user with a trained vector, somebody who is folded in from what they like, or nobody known.
 
-A trained vector stays as it was trained. What a user met since is not recommended again, and explains, from the very
-next call; it moves the vector at the next training: a release does not tell which events it was made of, and folded in
-again from everything, a known user would lose what only training knows. Who wants it to count at once names the items
-in `POST /recommendations`, and is then folded in from the whole history and those.
+What a user met is not recommended again, and explains, from the very next call. What they met after the release's data
+ended moves their trained vector, a part of the way to what the whole history would make of them
+(models/fold_in/users.py); with nothing new it is exactly the trained one. Who names `items` in `POST /recommendations`
+is folded in from the history and those.
 """
 
 from collections.abc import Mapping, Sequence
@@ -35,8 +35,8 @@ class Case:
 
     @property
     def is_plain(self) -> bool:
-        """Whether the release's own lists are theirs: a trained vector, without steering."""
-        return self.strategy == "personalized" and not self.person.multipliers
+        """Whether the release's own lists are theirs: a trained vector as it is, without steering."""
+        return self.strategy == "personalized" and not (self.person.multipliers or self.person.recent)
 
 
 def case_of(
@@ -49,7 +49,8 @@ def case_of(
     """See somebody as a release does; with `items`, which they like beside their history, they are folded in."""
     reasons = list(dict.fromkeys((*items, *history.reasons)))
     if user_id is not None and not items and release.recommender.knows_user(user_id):
-        return Case(Person(user_id, reasons, multipliers), "personalized", history, reasons)
+        recent = history.since(release.info.data_until)
+        return Case(Person(user_id, reasons, multipliers, recent), "personalized", history, reasons)
     person = Person(None, reasons, multipliers)
     try:
         release.people.is_folded_in(person)

@@ -9,6 +9,13 @@ score. A trained user has length 1 nearly always, so the walk is short: from u_0
 
 taken where L falls, and the step halved where it does not. In catalogues of more than `negatives` items the sum of o is
 estimated from that many, drawn once by a fixed seed, as in training. No chance is left: one history, one vector.
+
+Somebody with a trained vector u_T, and with items N that came after it, goes a part of the way to the vector u_F that
+the whole history H, N with it, would give:
+
+    u = (1 - b) u_T + b u_F,   b = min(1, pace |N| / |H|)
+
+With nothing new that is u_T itself; the newer a history is, the less is left of what training knew.
 """
 
 import math
@@ -36,10 +43,12 @@ class FoldInSettings:
     evaluations: int = 4
     step: float = 0.6
     tolerance: float = 1e-3
+    pace: float = 4.0
 
     def __post_init__(self) -> None:
-        if not (self.sharpness > 0 and self.negatives >= 1 and self.evaluations >= 1 and self.step > 0):
-            raise ValueError("sharpness, negatives, evaluations and step of a fold-in must be above 0")
+        counts, sizes = (self.negatives, self.evaluations), (self.sharpness, self.step, self.pace)
+        if not (min(counts) >= 1 and min(sizes) > 0):
+            raise ValueError("sharpness, negatives, evaluations, step and pace of a fold-in must be above 0")
 
 
 class UserFolding:
@@ -71,6 +80,18 @@ class UserFolding:
         liked = self._catalogue.part(rows).to(torch.float32)
         user = self._descend(_in_ball(_to_sphere(liked.items.mean(0))), liked, torch.isin(self._drawn, rows))
         return _in_ball(user.to(self._catalogue.items.dtype))
+
+    @torch.no_grad()
+    def moved(self, trained: Tensor, history: NDArray[np.int64], new: NDArray[np.int64]) -> Tensor:
+        """Give the (d,) vector of somebody with a trained one, who likes the (m,) rows `history` and then (k,) `new`.
+
+        Repeats count once; without `new` it is `trained` itself. Raises as `fold`.
+        """
+        if not len(new):
+            return trained
+        everything = np.union1d(history, new)
+        part = min(1.0, self._settings.pace * len(np.unique(new)) / len(everything))
+        return _in_ball((1.0 - part) * trained + part * self.fold(everything).to(trained.dtype))
 
     def _descend(self, user: Tensor, liked: Catalogue, taken: Tensor) -> Tensor:
         step = self._settings.step

@@ -1,7 +1,8 @@
 """People on a `MemoryRelease`, by hand.
 
-Who is folded in has half the mean of their items' numbers. A multiplier m makes a relation log m nearer when one is
-induced, and changes no distance; 0 takes it out, unless all are. Similar items are near in number.
+Who is folded in has half the mean of their items' numbers; recent items add theirs to a user's.
+A multiplier m makes a relation log m nearer when one is induced, and changes no distance; 0 takes it out, unless all
+are. Similar items are near in number.
 """
 
 import math
@@ -142,7 +143,8 @@ class MemoryPeople:
         if self.is_folded_in(person):
             numbers = [self._release.items[item_id] for item_id in self.known(person)]
             return sum(numbers) / len(numbers) / 2
-        return self._release.users[person.user_id or ""]
+        trained, recent = self._release.users[person.user_id or ""], self.known(Person(None, person.recent))
+        return trained + sum(self._release.items[item_id] for item_id in recent)
 
     def _item(self, item_id: str) -> float:
         if item_id not in self._release.items:

@@ -145,3 +145,37 @@ def test_a_planted_taste_is_found_again() -> None:
     user = folding.fold(np.arange(0, 1500, 100))
     assert time.process_time() - started < 0.2  # 20 ms on a free core; ten times as much on a crowded one
     assert bool((catalogue.scores(user).topk(1000).indices < 1500).all())
+
+
+def test_a_trained_vector_without_anything_new_is_left_as_it_is_to_the_last_bit() -> None:
+    model = made()
+    folding, trained = UserFolding(Catalogue.of(model), FoldInSettings()), model.users[1].detach()
+    moved = folding.moved(trained, np.array([3, 7]), np.array([], dtype=np.int64))
+    assert torch.equal(moved, trained)
+
+
+def test_a_trained_vector_goes_as_far_as_the_history_is_new() -> None:
+    model = made()
+    folding, trained = UserFolding(Catalogue.of(model), FoldInSettings(pace=2.0)), model.users[1].detach()
+    old, new = np.arange(10, 19), np.array([3])
+    folded = folding.fold(np.append(old, new))
+    # One of ten is new: a fifth of the way. Items that were met before and again count as new.
+    expected = 0.8 * trained + 0.2 * folded
+    torch.testing.assert_close(folding.moved(trained, old, new), expected / expected.norm().clamp_min(1.0))
+    torch.testing.assert_close(
+        folding.moved(trained, np.append(old, 3), np.array([3, 3])), folding.moved(trained, old, new)
+    )
+    # From one half on, nothing is left of the trained one.
+    torch.testing.assert_close(folding.moved(trained, old[:3], old[1:4]), folding.fold(old[:4]))
+
+
+def test_a_moved_vector_scores_new_likes_higher() -> None:
+    model = made()
+    catalogue, rises = Catalogue.of(model), 0
+    folding = UserFolding(catalogue, FoldInSettings(sharpness=4.0))
+    for user in range(5):
+        trained, new = model.users[user].detach(), np.array([40, 41, 42])
+        moved = folding.moved(trained, np.arange(10), new)
+        before, after = (catalogue.scores(vector)[new].mean() for vector in (trained, moved))
+        rises += int(after > before)
+    assert rises == 5
