@@ -43,9 +43,9 @@ async def list_recommendations(
     A user who is stored but came after training is folded in from the history. Who has none, or was never seen and
     asks for `fallback=popular`, gets the most popular items: `strategy` says so.
 
-    What a user met since training is left out from the very next call and may explain other items; their own vector
-    takes it in at the next training (`POST /recommendations` can count it at once). Pages after the first are pieces of
-    one list that is ranked once: no item comes twice, and none that was met or deleted meanwhile.
+    What a user met since training is left out from the very next call, may explain other items, and moves their vector
+    as far as their history is new. Items that came after training are listed by their facts. Pages after the first
+    are pieces of one list that is ranked once: no item comes twice, and none that was met or deleted meanwhile.
     """
     query = parameters.query(user_id, (), accept_language)
     return told_in(await service.recommend(query, parameters.cursor), query.language)
