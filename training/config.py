@@ -40,6 +40,10 @@ class RecommendationLoss(_Section):
     sharpness: float = Field(5.0, gt=0, description="s of the softmax over s * score")
     regulariser_weight: float = Field(1.0, ge=0, description="of a model's own regulariser: cofm-reg's | i - e |")
     orthogonality_weight: float = Field(0.0, ge=0, description="of sum (w . p)^2 / |p|^2 over the preferences, if any")
+    induction_weight: float = Field(
+        0.0, ge=0, description="ktup: of teaching a pair to induce the relations that tie it to the history"
+    )
+    necessity_weight: float = Field(0.0, ge=0, description="ktup: of teaching that a pair needs what it induces first")
 
 
 class CompletionLoss(_Section):

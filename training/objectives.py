@@ -16,6 +16,7 @@ from training import losses
 from training.comparisons import Comparison, Facts, Listed, Pairs, Rejections, SharedFacts, SharedPairs
 from training.config import CompletionLoss, RecommendationLoss, TrainingConfig
 from training.data.indexed import IndexedDataset
+from training.induction import InductionTargets, induction_targets
 from training.sampling import items as item_sampling
 from training.sampling import triples as triple_sampling
 from training.sampling.membership import KnownFacts, KnownSet
@@ -30,6 +31,7 @@ class RecommendationObjective:
     rows: NDArray[np.int64]
     known: KnownSet
     n_items: int
+    induction: InductionTargets | None = None
 
     @property
     def draws_ahead(self) -> bool:
@@ -58,7 +60,8 @@ class RecommendationObjective:
             positive = model.score_pairs(batch.users, batch.positives, generator=generator)
             negative = model.score_items(batch.users, batch.negatives, generator=generator)
             loss = losses.sampled_softmax(positive, negative, batch.excluded, self.settings.sharpness)
-        return loss + penalties(self.settings, model, items)
+        loss = loss + penalties(self.settings, model, items)
+        return loss + taught(self.settings, self.induction, model, (batch.users, batch.positives), generator)
 
 
 @dataclass(frozen=True)
@@ -73,6 +76,7 @@ class ListwiseObjective:
     positives: RowLists
     known: RowLists
     n_items: int
+    induction: InductionTargets | None = None
 
     draws_ahead = False
 
@@ -100,7 +104,8 @@ class ListwiseObjective:
             total = self._estimate(s * model.score_items(users, drawn, generator=generator), users, drawn)
         counts = torch.bincount(positions, minlength=len(users))[positions].to(positive.dtype)
         loss = losses.listwise(positive, total[positions], counts**-self.settings.user_balance)
-        return loss + penalties(self.settings, model, torch.cat([items, drawn]))
+        loss = loss + penalties(self.settings, model, torch.cat([items, drawn]))
+        return loss + taught(self.settings, self.induction, model, (users[positions], items), generator)
 
     def _estimate(self, scores: Tensor, users: Tensor, drawn: Tensor) -> Tensor:
         """Estimate log sum exp over a user's negatives from (B, K) drawn ones: their mean, times how many there are."""
@@ -128,6 +133,40 @@ def penalties(settings: RecommendationLoss, model: Any, items: Tensor) -> Tensor
         orthogonality = losses.orthogonality(model.preferences, model.preference_normals)
         total = total + settings.orthogonality_weight * orthogonality
     return total
+
+
+TAUGHT_PAIRS = 2048
+"""Most pairs of a batch that are taught what they induce; drawn where there are more."""
+
+
+def taught(
+    settings: RecommendationLoss,
+    targets: InductionTargets | None,
+    model: Any,
+    pairs: tuple[Tensor, Tensor],
+    generator: Generator,
+) -> Tensor | float:
+    """Give the weighted losses of what training pairs induce and what it carries, or 0 where nothing is taught.
+
+    Necessity: a pair must score better with what it induces than with the first preference of that left out; this
+    moves vectors, not the induction itself.
+    """
+    if targets is None:
+        return 0.0
+    users, items = pairs
+    if len(users) > TAUGHT_PAIRS:
+        chosen = torch.randint(len(users), (TAUGHT_PAIRS,), generator=generator, device=users.device)
+        users, items = users[chosen], items[chosen]
+    space, u, i = model.space, model.user_vectors(users), model.item_vectors(items)
+    logits = space.logits(u, i)
+    loss = settings.induction_weight * targets.loss(logits / space.temperature, users, items)
+    if settings.necessity_weight:
+        held = logits.detach()
+        first = functional.one_hot(held.argmax(-1), held.shape[-1]).bool()
+        without = space.pair_distances(u, i, space.induce(held.masked_fill(first, float("-inf"))))
+        gained = without - space.pair_distances(u, i, space.induce(held))
+        loss = loss + settings.necessity_weight * functional.softplus(-settings.sharpness * gained).mean()
+    return loss
 
 
 @dataclass(frozen=True)
@@ -202,7 +241,9 @@ def objectives_of(
     recommendation: RecommendationObjective | ListwiseObjective | None = None
     completion, n_entities = None, len(dataset.entities)
     if hasattr(model, "score_items"):
-        recommendation = _recommendation_of(config.recommendation, dataset, avoid, device)
+        teaches = config.recommendation.induction_weight > 0 and hasattr(model, "space") and hasattr(model, "facts")
+        targets = induction_targets(dataset, device) if teaches else None
+        recommendation = _recommendation_of(config.recommendation, dataset, avoid, device, targets)
     if hasattr(model, "score_triples"):
         facts = np.concatenate([dataset.triples[split] for split in avoid])
         known = KnownSet(facts, (n_entities, len(dataset.relations), n_entities), device)
@@ -214,14 +255,18 @@ def objectives_of(
 
 
 def _recommendation_of(
-    settings: RecommendationLoss, dataset: IndexedDataset, avoid: Sequence[str], device: torch.device
+    settings: RecommendationLoss,
+    dataset: IndexedDataset,
+    avoid: Sequence[str],
+    device: torch.device,
+    targets: InductionTargets | None,
 ) -> RecommendationObjective | ListwiseObjective:
     sizes, train = (len(dataset.users), len(dataset.items)), dataset.interactions["train"]
     pairs = np.concatenate([dataset.interactions[split] for split in avoid])
     if settings.loss != "listwise":
-        return RecommendationObjective(settings, train, KnownSet(pairs, sizes, device), sizes[1])
+        return RecommendationObjective(settings, train, KnownSet(pairs, sizes, device), sizes[1], targets)
     positives, known = (RowLists.of_pairs(rows, sizes[0]) for rows in (train, pairs))
-    return ListwiseObjective(settings, np.unique(train[:, :1], axis=0), positives, known, sizes[1])
+    return ListwiseObjective(settings, np.unique(train[:, :1], axis=0), positives, known, sizes[1], targets)
 
 
 BLOCK_ROWS = 1 << 16
