@@ -115,7 +115,7 @@ class Facts(Protocol):
         """Give every id that completes the query to a stored fact."""
         ...
 
-    async def ties(self, pairs: Sequence[tuple[Sequence[str], Sequence[str]]]) -> Sequence[Mapping[str, list[Tie]]]:
+    async def ties(self, pairs: Sequence[tuple[Sequence[str], Sequence[str]]]) -> Sequence[Mapping[str, Sequence[Tie]]]:
         """Find for each pair (items, history) the stored facts that tie each item to items of the history.
 
         Items without a tie are left out.

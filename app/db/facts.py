@@ -48,14 +48,14 @@ class FactRepository:
         async with self._database.reading() as connection:
             return frozenset((await connection.execute(statement)).scalars())
 
-    async def ties(self, pairs: Sequence[tuple[Sequence[str], Sequence[str]]]) -> list[Mapping[str, list[Tie]]]:
+    async def ties(self, pairs: Sequence[tuple[Sequence[str], Sequence[str]]]) -> list[Mapping[str, Sequence[Tie]]]:
         """Tie the items of each pair to the newest part of its history; see `find_ties`."""
         recent = [(items, history[:MAX_HISTORY]) for items, history in pairs]
         ids = {item_id for pair in recent for part in pair for item_id in part}
         entities = await self._entities.get(ids, self._entities_of)
         graph = await self._graph_of(await self._version())
         cases = [(_by_entity(items, entities), _by_entity(history, entities)) for items, history in recent]
-        return await to_thread.run_sync(lambda: [find_ties(graph, items, history) for items, history in cases])
+        return [find_ties(graph, items, history) for items, history in cases]
 
     async def prepare(self) -> None:
         """Read the graph, so that the first explanation need not wait for it."""

@@ -1,9 +1,13 @@
-"""Ties between items and a history, found in a graph: pairs of facts that meet in one entity, and direct facts."""
+"""Ties between items and a history, found in a graph: pairs of facts that meet in one entity, and direct facts.
 
-from collections import defaultdict
-from collections.abc import Iterator, Mapping
+Nothing is looked up before it is asked for, by item and relation: of an item with facts under ten relations, three ties
+of the heaviest one are all that a reason tells. The facts of an item lead to the entities that share one with it (the
+peers of each fact stand side by side in the graph), and one array tells which of those are in the history.
+"""
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,130 +19,176 @@ ByEntity = Mapping[str, list[str]]
 """Items by the entity they are aligned with."""
 
 _TIES_PER_RELATION = 6
+_PEERS = 4_096
+"""Peers that are looked up at once; most relations of an item have fewer."""
 Side = Literal["head", "tail"]
 
 
-def find_ties(graph: Graph, items: ByEntity, history: ByEntity) -> dict[str, list[Tie]]:
+def find_ties(graph: Graph, items: ByEntity, history: ByEntity) -> "Ties":
     """Tie items to a history. Items without a tie are left out.
 
     At most six shared ties for each item, relation and side: those whose entity has the fewest facts (the most
     specific), then those of the newest history items, each of another history item. `history` is newest first.
     """
-    near, past = graph.rows(items), graph.rows(history)
-    ties: defaultdict[str, list[Tie]] = defaultdict(list)
-    for ends, side in ((graph.from_heads, "tail"), (graph.from_tails, "head")):
-        view = _View(graph, ends, "tail" if side == "tail" else "head", items, history)
-        for tie in (*view.direct(near, past), *view.shared(near, past)):
-            ties[tie.item_id].append(tie)
-    return dict(ties)
+    return Ties(graph, items, history)
+
+
+class Ties(Mapping[str, Sequence[Tie]]):
+    """The ties of items by their ids. `get` finds nothing yet: it gives a sequence that looks when it is looked at."""
+
+    def __init__(self, graph: Graph, items: ByEntity, history: ByEntity) -> None:
+        self._entities = {item: entity for entity, those in items.items() for item in those}
+        past = graph.rows(history)
+        # The place of each entity in the history, newest first; -1 where it is not in it.
+        places = np.full(len(graph.entity_ids), -1, dtype=np.int32)
+        places[past] = np.arange(len(past))
+        self._sides = tuple(
+            _Side(graph, ends, opposite, side, places, history)
+            for ends, opposite, side in (
+                (graph.from_heads, graph.from_tails, _TAIL),
+                (graph.from_tails, graph.from_heads, _HEAD),
+            )
+        )
+        self._graph = graph
+
+    def get(self, item_id: str, default: object = None) -> "TiesOfItem":
+        """Give what finds the ties of an item; it may turn out to be empty."""
+        entity = self._entities.get(item_id)
+        row = None if entity is None else self._graph.entity_rows.get(entity)
+        return TiesOfItem(self._graph, self._sides, item_id, row)
+
+    def __getitem__(self, item_id: str) -> list[Tie]:
+        found = list(self.get(item_id))
+        if not found:
+            raise KeyError(item_id)
+        return found
+
+    def __iter__(self) -> Iterator[str]:
+        return (item_id for item_id in self._entities if len(self.get(item_id)))
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+
+class TiesOfItem(Sequence[Tie]):
+    """The ties of one item: all of them as a sequence, or those of some relations."""
+
+    def __init__(self, graph: Graph, sides: "tuple[_Side, ...]", item_id: str, row: int | None) -> None:
+        self._graph, self._sides, self._item_id, self._row = graph, sides, item_id, row
+        self._spans = [side.spans(row) for side in sides] if row is not None else []
+        self._all: list[Tie] | None = None
+
+    @property
+    def relations(self) -> list[str]:
+        """The relations under which the item has facts."""
+        return [self._graph.relation_ids[row] for row in {row for spans in self._spans for row in spans}]
+
+    def under(self, relation_ids: Collection[str]) -> list[Tie]:
+        """Find the ties of some relations, in the order in which they stand among all."""
+        chosen = sorted(self._graph.relation_rows[relation_id] for relation_id in relation_ids)
+        return self._found(chosen)
+
+    def _found(self, chosen: Sequence[int]) -> list[Tie]:
+        found: list[Tie] = []
+        for side, spans in zip(self._sides, self._spans, strict=False):
+            mine = [spans[row] for row in chosen if row in spans]
+            for find in (side.direct, side.shared):
+                for span in mine:
+                    found += find(self._item_id, self._row or 0, span)
+        return found
+
+    def _everything(self) -> list[Tie]:
+        if self._all is None:
+            self._all = self._found(sorted({row for spans in self._spans for row in spans}))
+        return self._all
+
+    @overload
+    def __getitem__(self, place: int) -> Tie: ...
+    @overload
+    def __getitem__(self, place: slice) -> list[Tie]: ...
+    def __getitem__(self, place: int | slice) -> Tie | list[Tie]:
+        return self._everything()[place]
+
+    def __len__(self) -> int:
+        return len(self._everything())
+
+
+_HEAD: Side = "head"
+_TAIL: Side = "tail"
 
 
 @dataclass(frozen=True, slots=True)
-class _View:
+class _Side:
     """The graph as seen from one end of its facts; `side` is where their other ends stand."""
 
     graph: Graph
     ends: Ends
+    opposite: Ends
     side: Side
-    items: ByEntity
+    places: NDArray[np.int32]
     history: ByEntity
 
-    def direct(self, near: Rows, past: Rows) -> Iterator[Tie]:
-        """Facts from an item's entity to that of a history item."""
-        owners, places = self.ends.of(near)
-        others = self.ends.keys[places] % len(self.graph.entity_ids)
-        for at in np.flatnonzero(np.isin(others, past)):
-            place, entity = int(places[at]), self._id(int(near[owners[at]]))
-            other = self._id(int(others[at]))
-            for item in self.items[entity]:
-                for old in self.history[other]:
-                    yield self._tie(item, old, [(entity, place)], 1)
+    def spans(self, row: int) -> dict[int, tuple[int, int]]:
+        """Give by relation where the facts of an entity begin and end."""
+        start, end = int(self.ends.starts[row]), int(self.ends.starts[row + 1])
+        if start == end:
+            return {}
+        relations = self.ends.keys[start:end] // len(self.graph.entity_ids)
+        edges = [0, *(np.flatnonzero(relations[1:] != relations[:-1]) + 1).tolist(), end - start]
+        kinds = relations[edges[:-1]].tolist()
+        return {kind: (start + edges[k], start + edges[k + 1]) for k, kind in enumerate(kinds)}
 
-    def shared(self, near: Rows, past: Rows) -> Iterator[Tie]:
-        """Pairs of facts that meet in one entity."""
-        owners, places = self.ends.of(near)
-        meeting = self._meeting(past, np.unique(self.ends.keys[places]))
-        met = _is_among(self.ends.keys[places], meeting.keys)
-        owners, places = owners[met], places[met]
-        groups: defaultdict[tuple[int, int], list[tuple[int, int, int]]] = defaultdict(list)
-        shared, fans = self.ends.keys[places], self.ends.fans[places].tolist()
-        relations = (shared // len(self.graph.entity_ids)).tolist()
-        rows = zip(owners.tolist(), relations, fans, shared.tolist(), places.tolist(), strict=True)
-        for owner, relation, fan, key, place in rows:
-            groups[owner, relation].append((fan, key, place))
-        for (owner, _), found in groups.items():
-            yield from self._most_specific(self._id(int(near[owner])), sorted(found), meeting)
+    def direct(self, item: str, row: int, span: tuple[int, int]) -> Iterator[Tie]:
+        """Facts from the item's entity to that of a history item."""
+        others = self.ends.keys[slice(*span)] % len(self.graph.entity_ids)
+        for at in np.flatnonzero(self.places[others] >= 0).tolist():
+            key, accepted = int(self.ends.keys[span[0] + at]), bool(self.ends.accepted[span[0] + at])
+            for old in self.history[self._id(int(others[at]))]:
+                yield self._tie(item, old, [(row, key)], 1, accepted)
 
-    def _meeting(self, past: Rows, keys: Rows) -> "_Meeting":
-        """Facts of the history by the keys they share with `keys`, newest first."""
-        owners, places = self.ends.of(past)
-        found = self.ends.keys[places]
-        matched = np.flatnonzero(_is_among(found, keys))
-        # One more than can be used, as one may be of the item's own entity.
-        matched = _first_of_each(found, matched, _TIES_PER_RELATION + 1)
-        shared, starts = np.unique(found[matched], return_index=True)
-        return _Meeting(shared, starts, past[owners[matched]], places[matched])
-
-    def _most_specific(self, entity: str, found: list[tuple[int, int, int]], meeting: "_Meeting") -> Iterator[Tie]:
-        """Tie all items of one entity under one relation; `found` has fan, key and place of each of its facts."""
-        used: dict[str, tuple[int, list[tuple[str, int]]]] = {}
-        for fan, key, place in found:
-            for other_row, other_place in meeting.facts(key):
-                other = self._id(other_row)
-                # Two editions of one work share all their facts: a fact is no tie with itself.
-                for old in self.history[other] if other != entity else ():
-                    if len(used) < _TIES_PER_RELATION:
-                        used.setdefault(old, (fan, [(other, other_place), (entity, place)]))
+    def shared(self, item: str, row: int, span: tuple[int, int]) -> Iterator[Tie]:
+        """Pairs of facts that meet in one entity: the most specific first, of equals the newest of the history."""
+        used: dict[str, Tie] = {}
+        for place, other_place, other in self._meetings(row, span):
+            key, fan = int(self.ends.keys[place]), int(self.ends.fans[place])
+            accepted = bool(self.ends.accepted[place]) or bool(self.opposite.accepted[other_place])
+            for old in self.history[self._id(other)]:
+                if len(used) < _TIES_PER_RELATION and old not in used:
+                    used[old] = self._tie(item, old, [(other, key), (row, key)], fan, accepted)
             if len(used) == _TIES_PER_RELATION:
                 break
-        for item in self.items[entity]:
-            for old, (fan, facts) in used.items():
-                yield self._tie(item, old, facts, fan)
+        yield from used.values()
 
-    def _tie(self, item: str, old: str, facts: list[tuple[str, int]], fan: int) -> Tie:
-        accepted = any(bool(self.ends.accepted[place]) for _, place in facts)
-        triples = tuple(self._fact(entity, place) for entity, place in facts)
+    def _meetings(self, row: int, span: tuple[int, int]) -> Iterator[tuple[int, int, int]]:
+        """Give (place of the item's fact, place of the other as seen from the shared entity, other entity's row).
+
+        Two editions of one work share all their facts: a fact is no tie with itself.
+        """
+        order = span[0] + np.argsort(self.ends.fans[slice(*span)], kind="stable")
+        pieces = np.cumsum(self.ends.fans[order], dtype=np.int64) // _PEERS
+        for piece in np.split(order, np.flatnonzero(pieces[1:] != pieces[:-1]) + 1):
+            owners, peers = _ranges(self.ends.peers[piece], self.ends.fans[piece])
+            others = self.opposite.keys[peers] % len(self.graph.entity_ids)
+            newest = self.places[others]
+            met = np.flatnonzero((newest >= 0) & (others != row))
+            met = met[np.lexsort((newest[met], owners[met]))]
+            yield from zip(piece[owners[met]].tolist(), peers[met].tolist(), others[met].tolist(), strict=True)
+
+    def _tie(self, item: str, old: str, facts: list[tuple[int, int]], fan: int, accepted: bool) -> Tie:
+        triples = tuple(self._fact(entity, key) for entity, key in facts)
         return Tie(item, old, triples[0][1], triples, fan, "accepted" if accepted else "stored")
 
-    def _fact(self, entity: str, place: int) -> Fact:
-        relation_row, other_row = self.graph.split(int(self.ends.keys[place]))
-        relation, other = self.graph.relation_ids[relation_row], self._id(other_row)
+    def _fact(self, row: int, key: int) -> Fact:
+        relation_row, other_row = self.graph.split(key)
+        entity, relation, other = self._id(row), self.graph.relation_ids[relation_row], self._id(other_row)
         return (entity, relation, other) if self.side == "tail" else (other, relation, entity)
 
     def _id(self, row: int) -> str:
         return self.graph.entity_ids[row]
 
 
-@dataclass(frozen=True, slots=True)
-class _Meeting:
-    """Facts of the history in the order of their keys: those of `keys[k]` begin at `starts[k]`."""
-
-    keys: Rows
-    starts: Rows
-    entities: Rows
-    places: Rows
-
-    def facts(self, key: int) -> list[tuple[int, int]]:
-        """Give entity row and place of each fact under one of the keys."""
-        at = int(np.searchsorted(self.keys, key))
-        end = self.starts[at + 1] if at + 1 < len(self.starts) else len(self.places)
-        span = slice(int(self.starts[at]), int(end))
-        return list(zip(self.entities[span].tolist(), self.places[span].tolist(), strict=True))
-
-
-def _is_among(values: Rows, ordered: Rows) -> NDArray[np.bool_]:
-    """Whether each value stands in a sorted array; for a short one much faster than `np.isin`."""
-    if not len(ordered):
-        return np.zeros(len(values), dtype=np.bool_)
-    at = np.minimum(np.searchsorted(ordered, values), len(ordered) - 1)
-    found: NDArray[np.bool_] = ordered[at] == values
-    return found
-
-
-def _first_of_each(keys: Rows, chosen: Rows, n: int) -> Rows:
-    """Keep the first n of each key among the chosen places of `keys`, in their order."""
-    order = np.argsort(keys[chosen], kind="stable")
-    ordered = keys[chosen][order]
-    starts = np.flatnonzero(np.r_[True, ordered[1:] != ordered[:-1]]) if len(ordered) else np.zeros(0, dtype=np.int64)
-    rank = np.arange(len(ordered)) - np.repeat(starts, np.diff(np.r_[starts, len(ordered)]))
-    return chosen[order[rank < n]]
+def _ranges(begins: NDArray[np.int32], counts: NDArray[np.int32]) -> tuple[Rows, Rows]:
+    """Give for many ranges the position of each of their members' range, and the members."""
+    owners = np.repeat(np.arange(len(counts)), counts)
+    offsets = np.arange(len(owners)) - np.repeat(np.cumsum(counts) - counts, counts)
+    return owners, np.repeat(begins, counts) + offsets

@@ -159,12 +159,12 @@ class ExplanationService:
 
 
 def _attribute_all(
-    release: LoadedRelease, lists: Sequence[Asked], ties: Sequence[Mapping[str, list[Tie]]]
+    release: LoadedRelease, lists: Sequence[Asked], ties: Sequence[Mapping[str, Sequence[Tie]]]
 ) -> list[list[_Case]]:
     return [_attribute(release, asked, found) for asked, found in zip(lists, ties, strict=True)]
 
 
-def _attribute(release: LoadedRelease, asked: Asked, ties: Mapping[str, list[Tie]]) -> list[_Case]:
+def _attribute(release: LoadedRelease, asked: Asked, ties: Mapping[str, Sequence[Tie]]) -> list[_Case]:
     cases, person = [], asked.person
     if person.user_id is not None and not (person.multipliers or person.recent):
         attributions = release.explainer.attribute(person.user_id, asked.item_ids)

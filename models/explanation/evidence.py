@@ -5,8 +5,9 @@ A tie joins the candidate to one item of the user's history through one relation
 of the relation that meet in the shared entity is the tie's fan.
 """
 
-from collections.abc import Mapping, Sequence
-from typing import Protocol, TypeVar
+from collections.abc import Collection, Mapping, Sequence
+from itertools import groupby
+from typing import Protocol, TypeVar, runtime_checkable
 
 
 class TieLike(Protocol):
@@ -31,12 +32,28 @@ class TieLike(Protocol):
 TieT = TypeVar("TieT", bound=TieLike)
 
 
+@runtime_checkable
+class ByRelation(Protocol[TieT]):
+    """Ties that are found when they are asked for, relation by relation."""
+
+    @property
+    def relations(self) -> Sequence[str]:
+        """The relations that may have any."""
+        ...
+
+    def under(self, relation_ids: Collection[str]) -> list[TieT]:
+        """Find those of some relations."""
+        ...
+
+
 def rank_ties(ties: Sequence[TieT], shares: Mapping[str, float], limit: int) -> list[TieT]:
     """Order ties by share of their relation, then fan, then history item; at most `limit`, one for a history item.
 
-    A relation without a share (it stands in the graph, but not in the model) comes last.
+    A relation without a share (it stands in the graph, but not in the model) comes last. Ties that are found by
+    relation are looked for until there are enough: what comes later has a smaller share.
     """
-    order = sorted(ties, key=lambda tie: (-shares.get(tie.relation_id, 0.0), tie.fan, tie.history_item))
+    found = _enough(ties, shares, limit) if isinstance(ties, ByRelation) else ties
+    order = sorted(found, key=lambda tie: (-shares.get(tie.relation_id, 0.0), tie.fan, tie.history_item))
     best: dict[str, TieT] = {}
     for tie in order:
         best.setdefault(tie.history_item, tie)
@@ -59,3 +76,14 @@ def rank_ties_by_drop(
     for tie in sorted(ties, key=order):
         best.setdefault(tie.history_item, tie)
     return list(best.values())[:limit]
+
+
+def _enough(ties: ByRelation[TieT], shares: Mapping[str, float], limit: int) -> list[TieT]:
+    """Find ties by share, largest first, until `limit` history items have one; relations of one share go together."""
+    found: list[TieT] = []
+    heaviest = sorted(ties.relations, key=lambda relation: -shares.get(relation, 0.0))
+    for _, alike in groupby(heaviest, key=lambda relation: shares.get(relation, 0.0)):
+        found += ties.under(list(alike))
+        if len({tie.history_item for tie in found}) >= limit:
+            break
+    return found

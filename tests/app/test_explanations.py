@@ -1,6 +1,6 @@
 """Reasons: every cited fact is stored, and the sentence claims no more than was checked."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import httpx
@@ -143,7 +143,7 @@ async def test_an_attribution_that_is_not_finite_gives_no_reason_but_the_item_st
     assert found["i3"]["status"] == "grounded"
 
 
-async def ties_between(database: Database, items: list[str], history: list[str]) -> Mapping[str, list[Tie]]:
+async def ties_between(database: Database, items: list[str], history: list[str]) -> Mapping[str, Sequence[Tie]]:
     """Ties as stored now: nothing is remembered from before."""
     stamps = VersionReader(database)
     (found,) = await FactRepository(database, Remembered(stamps, 60), Remembered(stamps, 60)).ties([(items, history)])

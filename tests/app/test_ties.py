@@ -1,13 +1,16 @@
 """Ties found by array arithmetic against the same question asked of every pair of facts."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from app.db.graph import Graph, GraphBuilder
 from app.db.ties import find_ties
 from app.ports import Fact, Tie
+from models.explanation.evidence import rank_ties
+from tests.app import plain_ties
 
 _entity = st.sampled_from("abcdefgh")
 _facts = st.lists(st.tuples(_entity, st.sampled_from("rs"), _entity), max_size=40, unique=True)
@@ -97,3 +100,58 @@ def test_a_tie_is_accepted_as_soon_as_one_of_its_facts_is() -> None:
 
 def test_an_empty_graph_ties_nothing() -> None:
     assert find_ties(graph_of([]), {"i": ["item"]}, {"o": ["old"]}) == {}
+
+
+_many_facts = st.lists(st.tuples(_entity, st.sampled_from("rst"), _entity), max_size=60, unique=True)
+_shared_entities = st.dictionaries(_entity, st.integers(1, 3), max_size=6)
+
+
+def several(entities: Mapping[str, int], prefix: str) -> dict[str, list[str]]:
+    return {entity: [f"{prefix}{entity}{k}" for k in range(n)] for entity, n in entities.items()}
+
+
+@given(_many_facts, st.sets(st.integers(0, 59)), _shared_entities, _shared_entities, st.sampled_from([1, 4_096]))
+def test_ties_are_those_of_the_long_way_in_the_same_order(
+    facts: list[Fact], accepted: set[int], items: Mapping[str, int], history: Mapping[str, int], peers: int
+) -> None:
+    graph = graph_of(facts, tuple(facts[k] for k in accepted if k < len(facts)))
+    near, past = several(items, "i"), several(history, "h")
+    with pytest.MonkeyPatch.context() as patch:
+        # How many are looked up at once changes nothing.
+        patch.setattr("app.db.ties._PEERS", peers)
+        assert dict(find_ties(graph, near, past)) == plain_ties.find_ties(graph, near, past)
+
+
+@given(
+    _many_facts,
+    _shared_entities,
+    _shared_entities,
+    st.dictionaries(st.sampled_from("rst"), st.sampled_from([0.0, 0.25, 0.5]), max_size=3),
+    st.integers(1, 4),
+)
+def test_the_ties_that_are_shown_are_those_that_ranking_all_of_them_gives(
+    facts: list[Fact], items: Mapping[str, int], history: Mapping[str, int], shares: Mapping[str, float], limit: int
+) -> None:
+    graph, near, past = graph_of(facts), several(items, "i"), several(history, "h")
+    found, every = find_ties(graph, near, past), plain_ties.find_ties(graph, near, past)
+    for item in (item for those in near.values() for item in those):
+        assert rank_ties(found.get(item), shares, limit) == rank_ties(every.get(item, []), shares, limit)
+
+
+def test_relations_behind_those_that_give_enough_ties_are_not_looked_at() -> None:
+    facts = [("i", relation, "x") for relation in "rs"] + [
+        (f"o{n}", relation, "x") for n in range(3) for relation in "rs"
+    ]
+    ties = find_ties(graph_of(facts), {"i": ["item"]}, {f"o{n}": [f"old{n}"] for n in range(3)}).get("item")
+    asked: list[str] = []
+
+    class Watched:
+        relations = ties.relations
+
+        def under(self, relation_ids: Collection[str]) -> list[Tie]:
+            asked.extend(relation_ids)
+            return ties.under(relation_ids)
+
+    best: list[Tie] = rank_ties(Watched(), {"s": 0.7, "r": 0.3}, 3)  # type: ignore[arg-type]  # no sequence: nobody looks at all
+    assert [(tie.relation_id, tie.history_item) for tie in best] == [("s", "old0"), ("s", "old1"), ("s", "old2")]
+    assert asked == ["s"]
