@@ -48,20 +48,13 @@ def build_release(work: Path, releases: Path, console: Console) -> tuple[Path, s
     _training("convert", RAW, dataset, "--format", "tables", "--name", NAME, "--overwrite", quiet=True)
     console.print("[bold]2/4[/] Training KTUP on both tasks at once")
     _training("train", "--preset", PRESET, "--data", dataset, "--out", run, *ONE_THREAD)
+    console.print("[bold]    [/] and again on the validation rows, too, for as many epochs as those chose")
+    chosen, refit = run / "checkpoint", run.with_name(f"{run.name}-refit")
+    _training("refit", "--data", dataset, "--checkpoint", chosen, "--out", refit, *ONE_THREAD)
     console.print("[bold]3/4[/] Measuring it on the test split, indexing it, writing the release")
-    checkpoint = run / "checkpoint"
-    _training(
-        "release",
-        "--data",
-        dataset,
-        "--checkpoint",
-        checkpoint,
-        "--releases",
-        releases,
-        "--id",
-        release_id,
-        *ONE_THREAD,
-    )
+    made_of = ("--checkpoint", refit / "checkpoint", "--probabilities-of", chosen)
+    _training("release", "--data", dataset, *made_of, "--releases", releases, "--id", release_id, *ONE_THREAD)
+    shutil.rmtree(refit)
     shutil.rmtree(run)
     return dataset, release_id
 

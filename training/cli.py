@@ -97,11 +97,14 @@ def refit_command(
     warm_starts: Annotated[
         list[Path] | None, typer.Option("--warm-start", help="What the checkpoint began from, if anything.")
     ] = None,
+    facts: Annotated[
+        bool, typer.Option(help="Learn from the validation facts, too; `release` then needs --probabilities-of.")
+    ] = True,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --out after a stop or kill.")] = False,
 ) -> None:
-    """Train a checkpoint's settings again, on the validation interactions too, for serving."""
+    """Train a checkpoint's settings again, on the validation rows too, for serving."""
     with told_plainly():
-        config = refit_config(checkpoint, warm_starts or [])
+        config = refit_config(checkpoint, warm_starts or [], facts)
         set_threads(threads)
         dataset = IndexedDataset.of(Dataset.load(data))
         with RichObserver(config.stop_epoch or config.epochs) as observer:
@@ -149,6 +152,9 @@ def release_command(
     release_id: Annotated[str | None, typer.Option("--id", help="Default: data set, model and time.")] = None,
     index: Annotated[Kind | None, typer.Option(help="How items are searched. Default: chosen by their number.")] = None,
     threads: ThreadsOption = None,
+    probabilities_of: Annotated[
+        Path | None, typer.Option(help="For a refit: the checkpoint it came from, whose probabilities it takes.")
+    ] = None,
     audited: Annotated[
         bool, typer.Option("--audit", help="Try the reasons of the release, too: `audit` with its defaults.")
     ] = False,
@@ -157,7 +163,7 @@ def release_command(
     with told_plainly(), errors.status("starting") as status:
         set_threads(threads)
         dataset = IndexedDataset.of(Dataset.load(data))
-        path = make_release(checkpoint, dataset, releases, release_id, status.update, index)
+        path = make_release(checkpoint, dataset, releases, release_id, status.update, index, probabilities_of)
     for name, value in calibration_rows(read_manifest(path)["metrics"]):
         errors.print(f"{name}: {value}", markup=False, highlight=False, soft_wrap=True)
     say(f"release {path.name}")

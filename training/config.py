@@ -105,6 +105,7 @@ class TrainingConfig(_Section):
     epochs: int = Field(30, ge=1)
     stop_epoch: int | None = Field(None, ge=1, description="stop after this one; schedules are still those of epochs")
     refit: bool = Field(False, description="learn from the validation interactions too; then they choose nothing")
+    refit_facts: bool = Field(False, description="in a refit: learn from the validation facts too")
     batch_size: int = Field(1024, ge=1, description="interactions in one step; listwise: users")
     joint_weight: float = Field(0.5, ge=0, le=1, description="lambda: L = lambda L_rec + (1 - lambda) L_kg")
     joint: Literal["sum", "steps"] = Field("sum", description="lambda weighs the losses, or is a share of the steps")

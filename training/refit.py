@@ -1,7 +1,8 @@
 """A last training for serving: the settings and the epochs that validation chose, on the validation rows too.
 
-Nothing is selected any more, so the figures of a refit are those of test alone. Only interactions join: the validation
-facts stay out, since the probabilities of a release are fitted on them (training/evaluation/calibration.py).
+Nothing is selected any more, so the figures of a refit are those of test alone. Validation facts join by default, as
+they will be stored where it serves; then probabilities cannot be fitted on what it says of them, and a release takes
+those of the checkpoint that validation chose (training/release.py).
 """
 
 from collections.abc import Mapping, Sequence
@@ -10,20 +11,24 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from models.checkpoint import read_manifest
 from training.config import ConfigError, TrainingConfig, parse_config
 from training.data.indexed import IndexedDataset
 
 
-def with_validation_in_training(dataset: IndexedDataset) -> IndexedDataset:
-    """Move the validation interactions behind those of training."""
-    rows = dataset.interactions
-    moved = {**rows, "train": np.concatenate([rows["train"], rows["valid"]]), "valid": rows["valid"][:0]}
-    return replace(dataset, interactions=moved)
+def with_validation_in_training(dataset: IndexedDataset, facts: bool = False) -> IndexedDataset:
+    """Move the validation interactions behind those of training, and with `facts` the validation facts, too."""
+    moved = replace(dataset, interactions=_moved(dataset.interactions))
+    return replace(moved, triples=_moved(dataset.triples)) if facts else moved
 
 
-def refit_config(checkpoint: Path, warm_starts: Sequence[Path]) -> TrainingConfig:
+def _moved(rows: Mapping[str, NDArray[np.int64]]) -> dict[str, NDArray[np.int64]]:
+    return {**rows, "train": np.concatenate([rows["train"], rows["valid"]]), "valid": rows["valid"][:0]}
+
+
+def refit_config(checkpoint: Path, warm_starts: Sequence[Path], facts: bool = True) -> TrainingConfig:
     """Give the settings that train `checkpoint` again as a refit: as many epochs, of the same schedule.
 
     Raises:
@@ -38,4 +43,5 @@ def refit_config(checkpoint: Path, warm_starts: Sequence[Path]) -> TrainingConfi
     settings = manifest["training"]
     if settings.get("refit"):
         raise ConfigError(f"{checkpoint} is a refit already; name the checkpoint that validation chose")
-    return parse_config({**settings, "refit": True, "stop_epoch": manifest["epoch"]}, str(checkpoint))
+    refit = {"refit": True, "refit_facts": facts, "stop_epoch": manifest["epoch"]}
+    return parse_config({**settings, **refit}, str(checkpoint))

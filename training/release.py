@@ -26,6 +26,7 @@ from training.evaluation.calibration import calibrate, measure
 from training.evaluation.completion import evaluate_completion
 from training.evaluation.protocol import PROTOCOLS
 from training.evaluation.recommendation import evaluate_recommendation, most_popular
+from training.refit import with_validation_in_training
 
 TOP_N, RECALL_TARGET, CALIBRATION_USERS, MEASURED_USERS = 10, 0.999, 200, 500
 BRUTE_FORCE_USERS = 20
@@ -55,18 +56,22 @@ def make_release(
     release_id: str | None = None,
     say: Callable[[str], None] = lambda _: None,
     index_kind: Kind | None = None,
+    probabilities_of: Path | None = None,
 ) -> Path:
     """Make and write a release; returns its directory. `say` is told each stage.
 
-    `index_kind` None is chosen by size (models/retrieval/stored.py).
+    `index_kind` None is chosen by size (models/retrieval/stored.py). `probabilities_of` is the checkpoint that a refit
+    came from: probabilities are fitted on facts that it did not learn from, and measured with the refit on test.
 
     Raises:
         ReleaseError: the checkpoint is of another data set, or its model does not do both tasks, or the id is
-            taken or none.
+            taken or none, or it learnt from the validation facts and `probabilities_of` is None or did so, too.
         CheckpointError: the checkpoint is not sound.
     """
     checkpoint, created = load_checkpoint(checkpoint_directory), datetime.now(UTC)
     _check_tasks(checkpoint)
+    fitted = _source_of_probabilities(checkpoint, checkpoint_directory, probabilities_of)
+    _check_data(fitted, dataset)
     name = release_id or default_id(dataset.name, checkpoint.model_name, created)
     _check_id(releases, name)
     say("measuring on the test split")
@@ -78,7 +83,7 @@ def make_release(
         model, items_hash, index_kind, lambda done, of: say(f"sorting items into cells: {done:,} of {of:,}")
     )
     say("calibrating the probabilities of missing facts")
-    calibration = calibrated(checkpoint, dataset, metrics)
+    calibration = calibrated(checkpoint, dataset, metrics, fitted)
     say("measuring candidate recall")
     recall = candidate_recall(model, index, dataset)
     values = {
@@ -91,7 +96,9 @@ def make_release(
         "index": {**vars(recall), "kind": kind_of(index)},
         "versions": {"python": platform.python_version(), "torch": torch.__version__, "faiss": faiss.__version__},
     }
-    roles = Roles.of_triples(dataset.triples["train"], len(dataset.relations))
+    learnt = checkpoint.manifest["training"]
+    taught = with_validation_in_training(dataset, facts=True) if learnt.get("refit_facts") else dataset
+    roles = Roles.of_triples(taught.triples["train"], len(dataset.relations))
     write_release(releases / name, checkpoint_directory, index, roles, values, calibration)
     return releases / name
 
@@ -154,15 +161,34 @@ def measure_on_test(
     return metrics
 
 
-def calibrated(checkpoint: Checkpoint, dataset: IndexedDataset, metrics: dict[str, Any]) -> Calibration | None:
+def _source_of_probabilities(checkpoint: Checkpoint, directory: Path, source: Path | None) -> Checkpoint:
+    """Give the checkpoint on which probabilities are fitted, which must not have learnt from the validation facts."""
+    if source is None and checkpoint.manifest["training"].get("refit_facts"):
+        raise ReleaseError(
+            f"{directory} learnt from the validation facts, on which probabilities are fitted; "
+            "name the checkpoint it came from by --probabilities-of"
+        )
+    fitted = checkpoint if source is None else load_checkpoint(source)
+    if fitted.manifest["training"].get("refit_facts"):
+        raise ReleaseError(f"--probabilities-of {source}: it learnt from the validation facts, too")
+    if fitted.manifest["model"] != checkpoint.manifest["model"]:
+        raise ReleaseError(f"--probabilities-of {source}: its model is not that of {directory}")
+    return fitted
+
+
+def calibrated(
+    checkpoint: Checkpoint, dataset: IndexedDataset, metrics: dict[str, Any], fitted: Checkpoint | None = None
+) -> Calibration | None:
     """Fit probabilities on the validation facts; how they hold on the test facts joins `metrics`.
 
+    `fitted` is the checkpoint they are fitted on, where the one that they are for learnt from the validation facts.
     None where there are too few validation facts to fit anything, or the model does not score facts.
     """
     if not hasattr(checkpoint.model, "score_triples"):
         return None
     settings, model = checkpoint.manifest["training"]["completion"], checkpoint.model.to("cpu", torch.float64)
-    calibration = calibrate(model, dataset, 1.0 if settings["loss"] == "margin" else settings["sharpness"])
+    scorer = model if fitted is None else fitted.model.to("cpu", torch.float64)
+    calibration = calibrate(scorer, dataset, 1.0 if settings["loss"] == "margin" else settings["sharpness"])
     if calibration is not None and "completion" in metrics:
         metrics["completion"]["calibration"] = measure(model, calibration, dataset)
     return calibration

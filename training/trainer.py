@@ -104,7 +104,7 @@ class _Trainer:
         observer: Observer,
         warm_starts: Sequence[Path],
     ) -> None:
-        dataset = with_validation_in_training(dataset) if config.refit else dataset
+        dataset = with_validation_in_training(dataset, config.refit_facts) if config.refit else dataset
         self.config, self.dataset, self.run, self.device, self.observer = config, dataset, run, device, observer
         self.protocol = PROTOCOLS[config.protocol]
         self.model = new_model(config, dataset)
@@ -283,7 +283,7 @@ class _Trainer:
 
     def _manifest(self) -> dict[str, Any]:
         return {
-            "dataset": {"name": self.dataset.name, "content_hash": self.dataset.content_hash},
+            "dataset": self.dataset.described,
             "training": self.config.model_dump(mode="json"),
             "warm_starts": self.warm_starts,
             "epoch": self.progress.epoch,

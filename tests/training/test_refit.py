@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from models.checkpoint import read_manifest
+from models.release import CALIBRATION
 from tests.training import planted
 from tests.training.planted import CPU, KTUP, Quiet
 from training.config import ConfigError
@@ -12,6 +13,7 @@ from training.data.indexed import IndexedDataset
 from training.evaluation.protocol import STRICT
 from training.objectives import objectives_of
 from training.refit import refit_config, with_validation_in_training
+from training.release import ReleaseError, make_release
 from training.trainer import TrainingResult, new_model, train
 
 
@@ -34,6 +36,15 @@ def test_validation_rows_move_behind_training_and_test_stays_as_it_is() -> None:
     assert moved.triples is world.triples
 
 
+def test_validation_facts_move_too_where_that_is_asked_for() -> None:
+    world = planted.indexed()
+    moved = with_validation_in_training(world, facts=True)
+    train, valid = world.triples["train"], world.triples["valid"]
+    assert moved.triples["train"].tolist() == [*train.tolist(), *valid.tolist()]
+    assert len(moved.triples["valid"]) == 0
+    assert moved.triples["test"] is world.triples["test"]
+
+
 def test_a_refit_takes_the_epochs_that_validation_chose_and_validates_nothing(
     chosen: TrainingResult, folder: Path
 ) -> None:
@@ -46,6 +57,7 @@ def test_a_refit_takes_the_epochs_that_validation_chose_and_validates_nothing(
     assert manifest["training"] == {
         **read_manifest(chosen.checkpoint)["training"],
         "refit": True,
+        "refit_facts": True,
         "stop_epoch": chosen.best_epoch,
     }
 
@@ -78,3 +90,30 @@ def test_a_refit_asks_for_what_its_checkpoint_began_from(chosen: TrainingResult,
     warm = train(config, planted.indexed(), folder / "ktup", CPU, Quiet(), warm_starts=[source.checkpoint])
     with pytest.raises(ConfigError, match="began from tup; name as many"):
         refit_config(warm.checkpoint, [])
+
+
+def test_a_release_of_a_refit_takes_probabilities_from_the_checkpoint_that_did_not_see_their_facts(
+    chosen: TrainingResult, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("training.evaluation.calibration.LEAST_FACTS", 1)
+    world = planted.indexed()
+    refit = train(refit_config(chosen.checkpoint, []), world, folder / "run", CPU, Quiet())
+    with pytest.raises(ReleaseError, match="name the checkpoint it came from by --probabilities-of"):
+        make_release(refit.checkpoint, world, folder / "releases", "refit")
+    with pytest.raises(ReleaseError, match="it learnt from the validation facts, too"):
+        make_release(refit.checkpoint, world, folder / "releases", "refit", probabilities_of=refit.checkpoint)
+    assert not (folder / "releases").exists()
+    made = make_release(refit.checkpoint, world, folder / "releases", "refit", probabilities_of=chosen.checkpoint)
+    before = make_release(chosen.checkpoint, world, folder / "releases", "chosen")
+    assert (made / CALIBRATION).read_bytes() == (before / CALIBRATION).read_bytes()
+    measured = [read_manifest(path)["metrics"]["completion"]["calibration"] for path in (made, before)]
+    assert measured[0] != measured[1]
+
+
+def test_a_refit_without_facts_has_probabilities_of_its_own(
+    chosen: TrainingResult, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("training.evaluation.calibration.LEAST_FACTS", 1)
+    world = planted.indexed()
+    refit = train(refit_config(chosen.checkpoint, [], facts=False), world, folder / "run", CPU, Quiet())
+    assert (make_release(refit.checkpoint, world, folder / "releases", "refit") / CALIBRATION).is_file()
