@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from app.db.session import Database
-from app.inference import InferenceRelease
+from app.inference import InferenceRelease, _info_of
 from app.ports_people import Person
 from app.stored import History
 from tests.app import world
@@ -92,5 +92,9 @@ def test_a_moved_user_has_one_score_in_lists_reasons_and_places(release: Inferen
     assert [s.place.rank for s in release.people.standings(person, ids(found))] == list(range(1, 11))
 
 
-def test_a_release_tells_when_its_data_ended(release: InferenceRelease) -> None:
+def test_data_ended_when_the_data_set_was_written_or_else_when_the_release_was_made(release: InferenceRelease) -> None:
     assert release.info.data_until == 1_767_225_600  # 2026-01-01T00:00:00Z
+    manifest: dict[str, Any] = {"release_id": "r", "created_at": "2026-01-01T00:00:00Z", "model": {"name": "m"}}
+    manifest |= {"dataset": {"name": "d", "content_hash": "0", "created_at": "2025-12-31T23:00:00+00:00"}}
+    manifest |= {"metrics": {}, "counts": {}, "index": {}}
+    assert _info_of(manifest).data_until == 1_767_225_600 - 3_600

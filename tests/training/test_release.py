@@ -73,7 +73,7 @@ def test_the_manifest_holds_what_the_model_is_measured_by_and_made_from(
     assert values["metrics"]["most_popular"] == most_popular(world, "test", STRICT, 10).means()
     assert values["metrics"]["completion"]["triples"] == 3
     assert values["metrics"]["protocol"] == "strict"
-    assert values["dataset"] == {"name": "planted films", "content_hash": world.content_hash}
+    assert values["dataset"] == world.described
     assert values["counts"] == {"users": 43, "items": 30, "entities": 39, "relations": 2}
     assert values["training"]["model"]["name"] == values["model"]["name"] == "ktup"
     assert set(values["versions"]) == {"python", "torch", "faiss"}

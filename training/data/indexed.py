@@ -24,6 +24,7 @@ class IndexedDataset:
         triples: split -> (n, 3) int64, head row, relation row, tail row (this order, whatever the source had).
         alignment: (n_items,) int64, the entity row of each item, or -1.
         rejected: (n, 3) int64, rows as in `triples`, of facts that people called false.
+        created_at: when the data set was written (ISO 8601): nothing later is in it. None where nobody knows.
     """
 
     name: str
@@ -36,6 +37,7 @@ class IndexedDataset:
     triples: Mapping[str, NDArray[np.int64]]
     alignment: NDArray[np.int64]
     rejected: NDArray[np.int64] = field(default_factory=lambda: np.empty((0, 3), np.int64))
+    created_at: str | None = None
 
     @classmethod
     def of(cls, dataset: Dataset) -> Self:
@@ -53,12 +55,19 @@ class IndexedDataset:
             triples=_by_split(dataset.triples, {"head": entities, "relation": relations, "tail": entities}),
             alignment=_alignment(dataset.links, items, entities),
             rejected=_columns(dataset.rejected, {"head": entities, "relation": relations, "tail": entities}),
+            created_at=dataset.manifest.created_at.isoformat(timespec="seconds"),
         )
 
     @property
     def settled(self) -> NDArray[np.int64]:
         """Facts that no ranking offers: (n, 3) rows of all splits, and what was rejected."""
         return np.concatenate([*self.triples.values(), self.rejected])
+
+    @property
+    def described(self) -> dict[str, str]:
+        """What a checkpoint says of its data set: which one, and until when it knows anything, where that is known."""
+        named = {"name": self.name, "content_hash": self.content_hash}
+        return named if self.created_at is None else {**named, "created_at": self.created_at}
 
     @property
     def vocabularies(self) -> dict[str, Vocabulary]:

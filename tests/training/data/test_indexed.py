@@ -1,4 +1,5 @@
 from dataclasses import replace
+from datetime import datetime
 
 import numpy as np
 import polars as pl
@@ -48,3 +49,9 @@ def test_every_id_is_found_again_behind_its_row(dataset: Dataset) -> None:
     for split, rows in indexed.interactions.items():
         source = dataset.interactions.filter(pl.col("split") == split).select("user_id", "item_id").rows()
         assert [(indexed.users.id(u), indexed.items.id(i)) for u, i in rows.tolist()] == source
+
+
+def test_a_checkpoint_is_told_when_its_data_was_written(dataset: Dataset) -> None:
+    described = IndexedDataset.of(dataset).described
+    assert described["content_hash"] == dataset.manifest.content_hash
+    assert datetime.fromisoformat(described["created_at"]) == dataset.manifest.created_at
