@@ -6,7 +6,7 @@ is read when the stored one has another version.
 
 from array import array
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -39,6 +39,40 @@ class Ends:
 
 
 @dataclass(frozen=True, slots=True)
+class Peers:
+    """Facts that share their other end and relation with facts of one entity.
+
+    For each the rank of the entity's fact among its own, the place of that fact, its own place as seen from the shared
+    entity, and its near entity's row.
+    """
+
+    ranks: NDArray[np.int32]
+    facts: NDArray[np.int32]
+    peers: NDArray[np.int32]
+    others: NDArray[np.int32]
+
+
+class KeptPeers:
+    """Peers by the side and the first place of the facts that have them; with too many, all are forgotten."""
+
+    def __init__(self, most: int = 500_000) -> None:
+        """Keep at most so many peers, at 16 bytes each."""
+        self._kept: dict[tuple[str, int], Peers] = {}
+        self._most, self._size = most, 0
+
+    def get(self, key: tuple[str, int]) -> Peers | None:
+        """Give what is kept."""
+        return self._kept.get(key)
+
+    def keep(self, key: tuple[str, int], peers: Peers) -> None:
+        """Keep them. Threads may do so at once: then some are made twice, or forgotten early."""
+        if self._size + len(peers.others) > self._most:
+            self._kept, self._size = {}, 0
+        self._size += len(peers.others)
+        self._kept[key] = peers
+
+
+@dataclass(frozen=True, slots=True)
 class Graph:
     """All stored facts, from their heads and from their tails."""
 
@@ -49,6 +83,7 @@ class Graph:
     relation_rows: dict[str, int]
     from_heads: Ends
     from_tails: Ends
+    peers: KeptPeers = field(default_factory=KeptPeers, compare=False)
 
     def rows(self, entity_ids: Iterable[str]) -> Rows:
         """Give the rows of the entities that have any fact."""

@@ -12,7 +12,7 @@ from typing import Literal, overload
 import numpy as np
 from numpy.typing import NDArray
 
-from app.db.graph import Ends, Graph, Rows
+from app.db.graph import Ends, Graph, Peers, Rows
 from app.ports import Fact, Tie
 
 ByEntity = Mapping[str, list[str]]
@@ -20,7 +20,7 @@ ByEntity = Mapping[str, list[str]]
 
 _TIES_PER_RELATION = 6
 _PEERS = 4_096
-"""Peers that are looked up at once; most relations of an item have fewer."""
+"""Peers that are looked up at once, and kept for the next who is told of the item; most relations have fewer."""
 Side = Literal["head", "tail"]
 
 
@@ -160,19 +160,43 @@ class _Side:
         yield from used.values()
 
     def _meetings(self, row: int, span: tuple[int, int]) -> Iterator[tuple[int, int, int]]:
-        """Give (place of the item's fact, place of the other as seen from the shared entity, other entity's row).
+        """Give (place of the item's fact, place of the other as seen from the shared entity, other entity's row)."""
+        for piece in self._pieces(row, span):
+            newest = self.places[piece.others]
+            met = np.flatnonzero(newest >= 0)
+            if len(met) > 1:
+                met = met[np.lexsort((newest[met], piece.ranks[met]))]
+            if len(met):
+                yield from zip(
+                    piece.facts[met].tolist(), piece.peers[met].tolist(), piece.others[met].tolist(), strict=True
+                )
 
-        Two editions of one work share all their facts: a fact is no tie with itself.
+    def _pieces(self, row: int, span: tuple[int, int]) -> Iterator[Peers]:
+        """Give the peers of an item's facts under one relation, the most specific first; those of a popular item again.
+
+        Two editions of one work share all their facts: a fact is no tie with itself, and the entity no peer of its own.
         """
+        kept = self.graph.peers.get((self.side, span[0]))
+        if kept is not None:
+            yield kept
+            return
         order = span[0] + np.argsort(self.ends.fans[slice(*span)], kind="stable")
-        pieces = np.cumsum(self.ends.fans[order], dtype=np.int64) // _PEERS
+        totals = np.cumsum(self.ends.fans[order], dtype=np.int64)
+        if totals[-1] <= _PEERS:
+            whole = self._peers(row, order)
+            self.graph.peers.keep((self.side, span[0]), whole)
+            yield whole
+            return
+        pieces = totals // _PEERS
         for piece in np.split(order, np.flatnonzero(pieces[1:] != pieces[:-1]) + 1):
-            owners, peers = _ranges(self.ends.peers[piece], self.ends.fans[piece])
-            others = self.opposite.keys[peers] % len(self.graph.entity_ids)
-            newest = self.places[others]
-            met = np.flatnonzero((newest >= 0) & (others != row))
-            met = met[np.lexsort((newest[met], owners[met]))]
-            yield from zip(piece[owners[met]].tolist(), peers[met].tolist(), others[met].tolist(), strict=True)
+            yield self._peers(row, piece)
+
+    def _peers(self, row: int, facts: Rows) -> Peers:
+        ranks, places = _ranges(self.ends.peers[facts], self.ends.fans[facts])
+        others = self.opposite.keys[places] % len(self.graph.entity_ids)
+        foreign = others != row
+        columns = (part[foreign].astype(np.int32) for part in (ranks, facts[ranks], places, others))
+        return Peers(*columns)
 
     def _tie(self, item: str, old: str, facts: list[tuple[int, int]], fan: int, accepted: bool) -> Tie:
         triples = tuple(self._fact(entity, key) for entity, key in facts)

@@ -7,6 +7,7 @@ kind of item is assumed. Another language is another file with the same messages
 import re
 import tomllib
 from collections.abc import Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import Literal
 from urllib.parse import unquote
@@ -65,6 +66,7 @@ def _quality(parameter: str) -> float:
     return float(found[1]) if found else 0.0
 
 
+@lru_cache(maxsize=4_096)
 def relation_name(relation_id: str, label: str | None) -> str:
     """Name a relation: its label, or the last part of its id in words.
 
