@@ -33,7 +33,7 @@ def test_a_new_film_like_the_best_one_comes_up_has_reasons_and_goes_once_it_is_s
 ) -> None:
     triples, links = stored(built, "triples"), pl.read_parquet(built.dataset / "links.parquet")
     entity_of = dict(links.select("item_id", "entity_id").iter_rows())
-    with serve(environment) as (client, _):
+    with serve({**environment, "KTUP_RATE_LIMIT": "100000/second"}) as (client, _):
         before = {user: top(client, user) for user in USERS}
         # For each: a film with the very facts of the one that stands first for them.
         for user, items in before.items():
