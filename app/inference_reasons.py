@@ -45,7 +45,9 @@ class Reasons:
         self._catalogue, self._items, self._relations, self._person = catalogue, items, relations, person
         self._leaving: LeavingOut | None = None
         if len(person.history):
-            self._leaving = LeavingOut(catalogue, folding, person.history, person.excluded, person.multipliers)
+            self._leaving = LeavingOut(
+                catalogue, folding, person.history, person.excluded, person.multipliers, person.vector
+            )
 
     def of(self, asked: Sequence[Tied], n: int, told: int, evidence: int) -> list[FullReason]:
         """Explain items that may be among the first n, by `told` preferences and `evidence` ties at most."""

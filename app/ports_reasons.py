@@ -25,7 +25,7 @@ class Tied:
 class Counterfactual:
     """Which of their own actions a person would have to take back for an item to leave the first N.
 
-    The reference is the fold-in of their whole history, `reference_rank` the item's place in it. `remove` was left out,
+    The reference is their own list, `reference_rank` the item's place in it. `remove` was left out,
     everything was ranked again, and the item stood at `rank`, behind N; with any one item of it put back, it was among
     the first N again: `minimal`. Where nothing was found, `remove` is empty and `reason` says why; `rank` is None.
     """

@@ -96,8 +96,7 @@ def make_release(
         "index": {**vars(recall), "kind": kind_of(index)},
         "versions": {"python": platform.python_version(), "torch": torch.__version__, "faiss": faiss.__version__},
     }
-    learnt = checkpoint.manifest["training"]
-    taught = with_validation_in_training(dataset, facts=True) if learnt.get("refit_facts") else dataset
+    taught = with_validation_in_training(dataset, facts=True) if _learnt_validation_facts(checkpoint) else dataset
     roles = Roles.of_triples(taught.triples["train"], len(dataset.relations))
     write_release(releases / name, checkpoint_directory, index, roles, values, calibration)
     return releases / name
@@ -163,17 +162,21 @@ def measure_on_test(
 
 def _source_of_probabilities(checkpoint: Checkpoint, directory: Path, source: Path | None) -> Checkpoint:
     """Give the checkpoint on which probabilities are fitted, which must not have learnt from the validation facts."""
-    if source is None and checkpoint.manifest["training"].get("refit_facts"):
+    if source is None and _learnt_validation_facts(checkpoint):
         raise ReleaseError(
             f"{directory} learnt from the validation facts, on which probabilities are fitted; "
             "name the checkpoint it came from by --probabilities-of"
         )
     fitted = checkpoint if source is None else load_checkpoint(source)
-    if fitted.manifest["training"].get("refit_facts"):
+    if _learnt_validation_facts(fitted):
         raise ReleaseError(f"--probabilities-of {source}: it learnt from the validation facts, too")
     if fitted.manifest["model"] != checkpoint.manifest["model"]:
         raise ReleaseError(f"--probabilities-of {source}: its model is not that of {directory}")
     return fitted
+
+
+def _learnt_validation_facts(checkpoint: Checkpoint) -> bool:
+    return bool(checkpoint.manifest.get("training", {}).get("refit_facts"))
 
 
 def calibrated(

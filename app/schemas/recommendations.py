@@ -162,8 +162,8 @@ class EvidenceBody(BaseModel):
 class CounterfactualBody(BaseModel):
     """Which of their own actions the person would have to take back for the item to leave the first N of the list.
 
-    The reference is the fold-in of the whole history, also for a user with a trained vector: a trained vector does not
-    tell what it would be without an item. What was removed takes no place in the list itself.
+    The person's vector is moved by what the fold-ins of the history with and without the items differ by, and all
+    is ranked again. What was removed takes no place in the list itself.
     """
 
     remove: list[str] = Field(
@@ -175,10 +175,10 @@ class CounterfactualBody(BaseModel):
         "found.",
         examples=[57],
     )
-    reference_rank: int | None = Field(description="The item's rank by the whole history; null without a history.")
+    reference_rank: int | None = Field(description="The item's rank with the whole history; null without a history.")
     minimal: bool = Field(description="That with any one of them put back, the item is among the first N again.")
     reason: Literal["not_in_reference", "too_few_actions", "none_found", "too_many_solves"] | None = Field(
-        description="Why nothing was found: the item is not among the first N of the reference; the history has fewer "
+        description="Why nothing was found: the item is not among the first N; the history has fewer "
         "than two items that the release knows; no set that was tried pushes it out; or more fold-ins would be needed "
         "than are allowed. Null if something was found."
     )

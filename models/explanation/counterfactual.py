@@ -1,8 +1,8 @@
 """Which of their own actions a person would have to take back for an item to leave their list: as few as can be found.
 
-A set S of history items is told if the item is among the first N of the fold-in of the whole history, which is the
-reference, and is not among the first N of the fold-in without S, and is again as soon as any one item of S is put
-back. All of it is solved for and ranked in the whole catalogue: nothing is told on the strength of an estimate.
+A set S of history items is told if the item is among the person's first N, is not among the first N of the person
+without S (models/explanation/leaving_out.py), and is again as soon as any one item of S is put back. All of it is
+solved for and ranked in the whole catalogue: nothing is told on the strength of an estimate.
 
     1. order the history by how much each item is estimated to hold this one up against those at the end of the list;
     2. take away the first 1, 2, 4, ... of that order until the item is out, and the fewest of it by bisection;
@@ -12,8 +12,7 @@ back. All of it is solved for and ranked in the whole catalogue: nothing is told
 That makes the set minimal: no item of it can be spared. A smaller set of other items may exist. At most SOLVES fold-ins
 are made for a pair; where they do not suffice, or LARGEST items do not, nothing is told, and why is said.
 
-Whoever has a trained vector is asked about by their fold-in, too; an item in the list of the one may not be in that of
-the other. Then the answer is `not_in_reference`.
+An item that is not among the first N of the person as they are cannot be pushed out: `not_in_reference`.
 """
 
 from dataclasses import dataclass
@@ -37,7 +36,7 @@ class Counterfactual:
 
     Attributes:
         remove: rows of the history, those that hold the item up most first; empty where nothing was found.
-        reference_rank: the item's rank by the fold-in of the whole history.
+        reference_rank: the item's rank with the whole history.
         rank: its rank without `remove`; the reference's where nothing was found.
         solves: fold-ins made for it that were not known before.
         reason: why nothing was found; None where something was.

@@ -1,8 +1,8 @@
 """A person as they would be had they not met some of their items: folded in anew from what is left.
 
-The reference is the fold-in of the whole history (models/fold_in/users.py), also for a person with a trained vector:
-a trained vector does not tell what it would have been without an item, a fold-in does. What is compared is always two
-fold-ins, with and without; where the two say different things of a person, nothing is told (see `counterfactual.py`).
+A trained vector does not tell what it would have been without an item; two fold-ins, with and without it, tell by how
+much (models/fold_in/users.py). So the person's own vector, by which they are served, is the reference, and it is moved
+by the difference of the two. Where the whole history is the only thing known of them, its fold-in is their vector.
 
 Every vector is solved for truly, never extrapolated; those already solved for are kept, as the items of one list are
 asked about the same histories. What is left out of the history still stands outside of the list: an item must be
@@ -19,7 +19,7 @@ from torch import Tensor
 from models.catalogue import Catalogue
 from models.explanation.why_not import rank_of
 from models.fold_in.slope import scores_and_pull
-from models.fold_in.users import UserFolding
+from models.fold_in.users import UserFolding, in_ball
 
 Rows = NDArray[np.int64]
 Removed = frozenset[int]
@@ -42,8 +42,11 @@ class LeavingOut:
         history: Rows,
         excluded: Rows,
         multipliers: Tensor | None = None,
+        own: Tensor | None = None,
     ) -> None:
         """Take the (m,) item rows of a history, repeats once, and what is never in the list.
+
+        `own` is the (d,) vector by which the person is served; None stands for the fold-in of the history.
 
         Raises:
             ValueError: the history is empty.
@@ -53,23 +56,29 @@ class LeavingOut:
             raise ValueError("nobody can be folded in from an empty history")
         self.catalogue, self.solves, self.allowed = catalogue, 0, 10**9
         self._folding, self._excluded, self._multipliers = folding, excluded, multipliers
-        self._vectors: dict[Removed, Tensor] = {}
+        self._folded: dict[Removed, Tensor] = {}
+        self._own = own
         self._liked = catalogue.part(torch.from_numpy(self.history))
 
     def vector(self, removed: Removed = NOTHING) -> Tensor:
-        """Give the (d,) vector of the history without some of its rows.
+        """Give the (d,) vector of the person without some of their history.
 
         Raises:
             ValueError: nothing is left.
             OutOfSolves: it is not known yet, and `allowed` fold-ins were made.
         """
-        if removed not in self._vectors:
+        if self._own is None:
+            return self._fold(removed)
+        return self._own if not removed else in_ball(self._own + self._fold(removed) - self._fold(NOTHING))
+
+    def _fold(self, removed: Removed) -> Tensor:
+        if removed not in self._folded:
             if self.solves >= self.allowed:
                 raise OutOfSolves
             left = self.history[~np.isin(self.history, list(removed))]
-            self._vectors[removed] = self._folding.fold(left)
+            self._folded[removed] = self._folding.fold(left)
             self.solves += 1
-        return self._vectors[removed]
+        return self._folded[removed]
 
     @torch.no_grad()
     def score(self, item: int, removed: Removed = NOTHING) -> float:

@@ -78,8 +78,8 @@ class UserFolding:
         if int(rows[0]) < 0 or int(rows[-1]) >= len(self._catalogue.items):
             raise IndexError(f"a row of the history is outside a catalogue of {len(self._catalogue.items)}")
         liked = self._catalogue.part(rows).to(torch.float32)
-        user = self._descend(_in_ball(_to_sphere(liked.items.mean(0))), liked, torch.isin(self._drawn, rows))
-        return _in_ball(user.to(self._catalogue.items.dtype))
+        user = self._descend(in_ball(_to_sphere(liked.items.mean(0))), liked, torch.isin(self._drawn, rows))
+        return in_ball(user.to(self._catalogue.items.dtype))
 
     @torch.no_grad()
     def moved(self, trained: Tensor, history: NDArray[np.int64], new: NDArray[np.int64]) -> Tensor:
@@ -91,13 +91,13 @@ class UserFolding:
             return trained
         everything = np.union1d(history, new)
         part = min(1.0, self._settings.pace * len(np.unique(new)) / len(everything))
-        return _in_ball((1.0 - part) * trained + part * self.fold(everything).to(trained.dtype))
+        return in_ball((1.0 - part) * trained + part * self.fold(everything).to(trained.dtype))
 
     def _descend(self, user: Tensor, liked: Catalogue, taken: Tensor) -> Tensor:
         step = self._settings.step
         value, direction = self._slope(user, liked, taken)
         for _ in range(self._settings.evaluations - 1):
-            tried = _in_ball(user - step * direction)
+            tried = in_ball(user - step * direction)
             found, ahead = self._slope(tried, liked, taken)
             if found >= value:
                 step /= 2
@@ -128,6 +128,7 @@ def _to_sphere(vector: Tensor) -> Tensor:
     return unit
 
 
-def _in_ball(vector: Tensor) -> Tensor:
+def in_ball(vector: Tensor) -> Tensor:
+    """Shorten a (d,) vector that is longer than 1."""
     kept: Tensor = vector / vector.norm().clamp_min(1.0)
     return kept

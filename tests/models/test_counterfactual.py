@@ -53,6 +53,25 @@ def test_an_item_that_is_not_in_the_list_of_the_reference_is_told_as_such() -> N
     assert found == Counterfactual((), reference_rank=2, rank=2, solves=1, reason="not_in_reference")
 
 
+def test_a_trained_vector_is_the_reference_and_moves_by_what_two_fold_ins_differ_by() -> None:
+    catalogue = random_catalogue("soft", "l2", seed=3)
+    own = 0.5 * torch.ones(6, dtype=torch.float64) / 6**0.5
+    folded, trained = leaving(catalogue, rows(1, 2, 3)), leaving(catalogue, rows(1, 2, 3), own=own)
+    assert torch.equal(trained.vector(), own)
+    assert trained.solves == 0
+    without = frozenset({2})
+    expected = own + folded.vector(without) - folded.vector()
+    assert torch.allclose(trained.vector(without), expected / expected.norm().clamp_min(1.0))
+    assert trained.solves == 2
+
+
+def test_every_item_of_a_list_by_a_trained_vector_can_be_asked_about() -> None:
+    catalogue = random_catalogue("soft", "l2", seed=3)
+    own = torch.tensor([0.9, 0.0, 0.0, 0.0, 0.0, 0.0], dtype=torch.float64)
+    asked = leaving(catalogue, rows(1, 2, 3), own=own)
+    assert all(counterfactual(asked, item, n=5).reason != "not_in_reference" for item in best_of(asked, 5))
+
+
 def test_who_has_one_action_keeps_it() -> None:
     asked = leaving(on_a_line(0.9, 0.8, -0.8), rows(0))
     assert counterfactual(asked, 1, n=1).reason == "too_few_actions"

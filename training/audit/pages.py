@@ -70,7 +70,7 @@ _LINES: dict[str, Any] = {
     "rank falls, named against random masked: p": lambda f: _p(f["masking"]["rank_drop"]["test"]),
     "score falls, named against random masked: p": lambda f: _p(f["masking"]["score_drop"]["test"]),
     "score falls, cited against random item left out: p": _drop_test,
-    "item in the list of the fold-in reference": lambda f: _percent(f["counterfactual"]["in_reference"]),
+    "item in the list of the reference": lambda f: _percent(f["counterfactual"]["in_reference"]),
     "counterfactual found, of all pairs": lambda f: _percent(f["counterfactual"]["found"]),
     "counterfactual found, of those in the reference": lambda f: _percent(f["counterfactual"]["found_in_reference"]),
     "found ones verified": lambda f: _percent(f["counterfactual"]["verified"]),

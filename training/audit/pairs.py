@@ -145,7 +145,7 @@ class Examiner:
         return Places(self.catalogue, self.vector(user), [item], self.seen[user])
 
     def _leaving(self, user: int) -> LeavingOut:
-        return LeavingOut(self.catalogue, self.folding, self.seen[user], self.seen[user])
+        return LeavingOut(self.catalogue, self.folding, self.seen[user], self.seen[user], own=self.vector(user))
 
     def _drops(self, leaving: LeavingOut, item: int, ties: Sequence[StoredTie]) -> dict[str, float]:
         rows = [self.dataset.items.row(tie.history_item) for tie in ties]

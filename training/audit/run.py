@@ -44,7 +44,7 @@ def audit(
         raise ReleaseError(
             f"{release.name} was made of data {made_of[:12]}…, but {dataset.name} is {dataset.content_hash[:12]}…"
         )
-    learnt = loaded.manifest["training"]
+    learnt = loaded.manifest.get("training", {})
     if learnt.get("refit"):  # what it learnt from is what a person's history is where it serves
         dataset = with_validation_in_training(dataset, bool(learnt.get("refit_facts")))
     examiner = Examiner(loaded, dataset)
