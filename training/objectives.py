@@ -160,7 +160,7 @@ def taught(
     space, u, i = model.space, model.user_vectors(users), model.item_vectors(items)
     logits = space.logits(u, i)
     loss = settings.induction_weight * targets.loss(logits / space.temperature, users, items)
-    if settings.necessity_weight:
+    if settings.necessity_weight and logits.shape[-1] > 1:  # without its only preference a pair would have none
         held = logits.detach()
         first = functional.one_hot(held.argmax(-1), held.shape[-1]).bool()
         without = space.pair_distances(u, i, space.induce(held.masked_fill(first, float("-inf"))))

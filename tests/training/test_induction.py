@@ -165,3 +165,13 @@ def test_of_many_pairs_some_are_taught_and_the_draw_is_seeded() -> None:
     targets = induction_targets(small(), CPU)
     losses = [taught(settings, targets, ktup(), many, Generator().manual_seed(seed)) for seed in (1, 1, 2)]
     assert losses[0] == losses[1] != losses[2]
+
+
+def test_the_only_preference_there_is_can_be_no_more_needed_than_it_is() -> None:
+    config = config_from("ktup", {"embedding_size": 8, "norm": "l2"})
+    alone = build("ktup", config, Sizes(4, 4, 8, 1, torch.arange(4)), Generator().manual_seed(0))
+    one_relation = replace(small(rows((0, 0, X), (1, 0, X))), relations=names("r", 1))
+    targets = induction_targets(one_relation, CPU)
+    pair = torch.tensor([0]), torch.tensor([0])
+    settings = RecommendationLoss(induction_weight=1.0, necessity_weight=1.0)
+    assert taught(settings, targets, alone, pair, Generator()) == 0.0
