@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Column, Table
 
+from app import cli_serve
 from app import demo as demonstration
 from app.cli_call import calls
 from app.cli_events import import_events
@@ -26,11 +27,11 @@ from app.db.opened import opened
 from app.db.releases import ReleaseRepository
 from app.db.schema import migrate as run_migrations
 from app.db.serving import ServingRepository
-from app.errors import NoFormerRelease, ReleaseRefused, ServiceError
+from app.errors import NoFormerRelease, ReleaseRefused
 from app.lazy_releases import LazyReleaseStore
 from app.logs import configure_logging
 from app.ports import ReleaseInfo, ReleaseStore
-from app.settings import Settings, SettingsError, load_settings
+from app.settings import Settings, load_settings
 from app.worker.loop import Worker
 
 cli = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False, help=__doc__)
@@ -143,11 +144,7 @@ def openapi() -> None:
 def main() -> None:
     """Run a command; say in one line what a person can do about what went wrong."""
     try:
-        cli()
-    except SettingsError as error:
-        fail(error.problems)
-    except ServiceError as error:
-        fail([error.message])
+        cli_serve.main(cli)
     except (ClientError, InvalidDataset, demonstration.DemoFailed) as error:
         fail([str(error)])
 

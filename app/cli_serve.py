@@ -4,7 +4,7 @@ import asyncio
 import multiprocessing
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 
 from app.db.keys import KeyRepository
@@ -47,10 +47,10 @@ def serve() -> None:
         )
 
 
-def main() -> None:
-    """Serve, and nothing else; what went wrong is told as `app.cli` tells it."""
+def main(command: Callable[[], object] = serve) -> None:
+    """Serve, or run another command; a mistake is told in words."""
     try:
-        serve()
+        command()
     except SettingsError as error:
         fail(error.problems)
     except ServiceError as error:

@@ -20,6 +20,7 @@ from app.ports_people import Change, Person, Place, PreferenceOfPerson, Standing
 from app.ports_reasons import FullReason, Tied
 from models.catalogue import Catalogue, check_multipliers
 from models.explanation import why_not as reasons
+from models.explanation.places import places_of
 from models.explanation.profile import preference_profile
 from models.fold_in.users import FoldInSettings, UserFolding
 from models.release import Release
@@ -127,17 +128,9 @@ class People:
     def _places(
         self, vector: Tensor, multipliers: Tensor | None, rows: Sequence[int], excluded: NDArray[np.int64]
     ) -> list[Place]:
-        scores = self._scores(vector, multipliers).numpy()
-        own = scores[list(rows)]
-        scores[excluded] = -np.inf
-        scores[~np.isfinite(scores)] = -np.inf
-        literal = self._literal(vector, torch.tensor(rows, dtype=torch.int64), multipliers).tolist()
-        places = []
-        for row, value, score in zip(rows, own, literal, strict=True):
-            closed, scores[row] = scores[row], value
-            places.append(Place(score, reasons.rank_of(scores, row)))
-            scores[row] = closed
-        return places
+        literal = self._literal(vector, torch.tensor(rows, dtype=torch.int64), multipliers)
+        found = places_of(self._scores(vector, multipliers), literal, rows, excluded)
+        return [Place(place.score, place.rank) for place in found]
 
     def _scores(self, vector: Tensor, multipliers: Tensor | None) -> Tensor:
         return self.catalogue.scores(vector, multipliers)

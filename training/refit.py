@@ -24,6 +24,18 @@ def with_validation_in_training(dataset: IndexedDataset, facts: bool = False) ->
     return replace(moved, triples=_moved(dataset.triples)) if facts else moved
 
 
+def rows_learnt(dataset: IndexedDataset, manifest: Mapping[str, Any]) -> IndexedDataset:
+    """Give a data set as the checkpoint or release of `manifest` learnt from it: all of that in its train split."""
+    refit = manifest.get("training", {}).get("refit")
+    return with_validation_in_training(dataset, learnt_validation_facts(manifest)) if refit else dataset
+
+
+def learnt_validation_facts(manifest: Mapping[str, Any]) -> bool:
+    """Whether the checkpoint of `manifest` learnt from the validation facts."""
+    settings = manifest.get("training", {})
+    return bool(settings.get("refit") and settings.get("refit_facts"))
+
+
 def _moved(rows: Mapping[str, NDArray[np.int64]]) -> dict[str, NDArray[np.int64]]:
     return {**rows, "train": np.concatenate([rows["train"], rows["valid"]]), "valid": rows["valid"][:0]}
 

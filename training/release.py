@@ -26,7 +26,7 @@ from training.evaluation.calibration import calibrate, measure
 from training.evaluation.completion import evaluate_completion
 from training.evaluation.protocol import PROTOCOLS
 from training.evaluation.recommendation import evaluate_recommendation, most_popular
-from training.refit import with_validation_in_training
+from training.refit import learnt_validation_facts, rows_learnt
 
 TOP_N, RECALL_TARGET, CALIBRATION_USERS, MEASURED_USERS = 10, 0.999, 200, 500
 BRUTE_FORCE_USERS = 20
@@ -96,8 +96,8 @@ def make_release(
         "index": {**vars(recall), "kind": kind_of(index)},
         "versions": {"python": platform.python_version(), "torch": torch.__version__, "faiss": faiss.__version__},
     }
-    taught = with_validation_in_training(dataset, facts=True) if _learnt_validation_facts(checkpoint) else dataset
-    roles = Roles.of_triples(taught.triples["train"], len(dataset.relations))
+    learnt = rows_learnt(dataset, checkpoint.manifest)
+    roles = Roles.of_triples(learnt.triples["train"], len(dataset.relations))
     write_release(releases / name, checkpoint_directory, index, roles, values, calibration)
     return releases / name
 
@@ -162,21 +162,17 @@ def measure_on_test(
 
 def _source_of_probabilities(checkpoint: Checkpoint, directory: Path, source: Path | None) -> Checkpoint:
     """Give the checkpoint on which probabilities are fitted, which must not have learnt from the validation facts."""
-    if source is None and _learnt_validation_facts(checkpoint):
+    if source is None and learnt_validation_facts(checkpoint.manifest):
         raise ReleaseError(
             f"{directory} learnt from the validation facts, on which probabilities are fitted; "
             "name the checkpoint it came from by --probabilities-of"
         )
     fitted = checkpoint if source is None else load_checkpoint(source)
-    if _learnt_validation_facts(fitted):
+    if learnt_validation_facts(fitted.manifest):
         raise ReleaseError(f"--probabilities-of {source}: it learnt from the validation facts, too")
     if fitted.manifest["model"] != checkpoint.manifest["model"]:
         raise ReleaseError(f"--probabilities-of {source}: its model is not that of {directory}")
     return fitted
-
-
-def _learnt_validation_facts(checkpoint: Checkpoint) -> bool:
-    return bool(checkpoint.manifest.get("training", {}).get("refit_facts"))
 
 
 def calibrated(

@@ -21,6 +21,11 @@ Language = Annotated[
 Triple = Annotated[tuple[str, str, str], Field(examples=[["i2", "director", "e4"]])]
 
 
+def _is_none(value: object) -> bool:
+    """Tell what is left out of an answer: what was not asked for."""
+    return value is None
+
+
 FILTER_RULE = (
     "Leave in only the items that fit; of several filters, those that fit all. `relation:entity_id`: a stored fact of "
     "the relation joins the item's entity and this one, in either direction. `item.title:TEXT`: the title is exactly "
@@ -128,13 +133,13 @@ class PreferenceBody(BaseModel):
         None,
         description="Where the item would stand were the preference masked and everything ranked again; with "
         "`explain=full` only, and left out otherwise.",
-        exclude_if=lambda place: place is None,
+        exclude_if=_is_none,
     )
     only: PlaceBody | None = Field(
         None,
         description="Where the item would stand by this preference alone; with `explain=full` only, and left out "
         "otherwise.",
-        exclude_if=lambda place: place is None,
+        exclude_if=_is_none,
     )
 
 
@@ -155,7 +160,7 @@ class EvidenceBody(BaseModel):
         "two fold-ins. With `explain=full` only, for at most three of those tied by the first preference; negative if "
         "the score rises. Left out where it was not tried.",
         examples=[0.12],
-        exclude_if=lambda drop: drop is None,
+        exclude_if=_is_none,
     )
 
 
@@ -203,18 +208,18 @@ class ExplanationBody(BaseModel):
         description="The score that the equation gives with the weights of all preferences as they are told: within "
         "1e-5 of the item's score. With `explain=full` only, and left out otherwise.",
         examples=[-0.83],
-        exclude_if=lambda score: score is None,
+        exclude_if=_is_none,
     )
     margin: Finite | None = Field(
         None,
         description="In hard induction with `explain=full`: by how much the induced preference beats the second, in "
         "the logits that induction compares. Left out otherwise.",
-        exclude_if=lambda margin: margin is None,
+        exclude_if=_is_none,
     )
     counterfactual: CounterfactualBody | None = Field(
         None,
         description="With `explain=full` only, and left out otherwise.",
-        exclude_if=lambda found: found is None,
+        exclude_if=_is_none,
     )
 
     @classmethod

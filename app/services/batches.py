@@ -154,9 +154,14 @@ class BatchService:
         told = [one for one in ranked if one.case.strategy != "popular" and one.items]
         full = query.explain == "full"
         lists = [
-            Asked(one.case.person, [i.item_id for i in one.items], one.case.reasons, closed, len(one.items))
+            Asked(
+                one.case.person,
+                [item.item_id for item in one.items],
+                one.case.reasons,
+                one.excluded if full else None,
+                len(one.items),
+            )
             for one in told
-            for closed in (one.excluded if full else None,)
         ]
         found = await self._explanations.explain(release, lists, query.language)
         return {one.user_id: reasons for one, reasons in zip(told, found, strict=True)}

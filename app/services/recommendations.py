@@ -289,9 +289,15 @@ def listed(
 ) -> tuple[RecommendedItem, ...]:
     """Put ranks, titles and reasons to the lines of a list, and mark those of new items."""
     return tuple(
-        RecommendedItem(rank, name, titles.get(name), float(item.score), explanations.get(name), name in new_items)
+        RecommendedItem(
+            rank,
+            item.item_id,
+            titles.get(item.item_id),
+            float(item.score),
+            explanations.get(item.item_id),
+            item.item_id in new_items,
+        )
         for rank, item in zip(ranks, scored, strict=True)
-        for name in (item.item_id,)
     )
 
 

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from models.catalogue import Catalogue
-from models.explanation.why_not import rank_of
+from models.explanation.why_not import open_scores, rank_of
 from models.fold_in.slope import scores_and_pull
 from models.fold_in.users import UserFolding, in_ball
 
@@ -89,12 +89,7 @@ class LeavingOut:
     @torch.no_grad()
     def open_scores(self, item: int, removed: Removed = NOTHING) -> NDArray[np.float64]:
         """Score everything; -inf where excluded or no number, but for the item itself."""
-        scores: NDArray[np.float64] = self.catalogue.scores(self.vector(removed), self._multipliers).numpy()
-        own = scores[item]
-        scores[self._excluded] = -np.inf
-        scores[~np.isfinite(scores)] = -np.inf
-        scores[item] = own
-        return scores
+        return open_scores(self.catalogue, self.vector(removed), self._multipliers, self._excluded, item)
 
     def rank(self, item: int, removed: Removed = NOTHING) -> int:
         """Give an item's rank in the whole catalogue, from 1; ties stand in the order of the vocabulary."""

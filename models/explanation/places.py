@@ -54,17 +54,26 @@ class Places:
     def _by(self, kept: Sequence[int]) -> list[Place]:
         multipliers = None if self._multipliers is None else self._multipliers[list(kept)]
         catalogue = restricted(self._catalogue, kept)
-        scores = catalogue.scores(self._user, multipliers).numpy()
-        own = scores[self._rows]
-        scores[self._excluded] = -np.inf
-        scores[~np.isfinite(scores)] = -np.inf
+        scores = catalogue.scores(self._user, multipliers)
         literal = catalogue.literal_scores(self._user, torch.tensor(self._rows, dtype=torch.int64), multipliers)
-        found = []
-        for row, value, score in zip(self._rows, own, literal.tolist(), strict=True):
-            closed, scores[row] = scores[row], value
-            found.append(Place(score, rank_of(scores, row)))
-            scores[row] = closed
-        return found
+        return places_of(scores, literal, self._rows, self._excluded)
+
+
+def places_of(scores: Tensor, literal: Tensor, rows: Sequence[int], excluded: Rows) -> list[Place]:
+    """Give the places of (m,) rows by (n,) scores of everything, which are changed, and told (m,) `literal` ones.
+
+    Each row counts as one that may be recommended, even where it is excluded.
+    """
+    ranked = scores.numpy()
+    own = ranked[list(rows)]
+    ranked[excluded] = -np.inf
+    ranked[~np.isfinite(ranked)] = -np.inf
+    found = []
+    for row, value, score in zip(rows, own, literal.tolist(), strict=True):
+        closed, ranked[row] = ranked[row], value
+        found.append(Place(score, rank_of(ranked, row)))
+        ranked[row] = closed
+    return found
 
 
 def restricted(catalogue: Catalogue, kept: Collection[int]) -> Catalogue:

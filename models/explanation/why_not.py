@@ -94,7 +94,7 @@ def why_not(catalogue: Catalogue, folding: UserFolding, person: Person, item: in
     """
     if not 0 <= item < len(catalogue.items):
         raise IndexError(f"item row {item} is outside a catalogue of {len(catalogue.items)}")
-    scores = _open_scores(catalogue, person.vector, person.multipliers, person.excluded, item)
+    scores = open_scores(catalogue, person.vector, person.multipliers, person.excluded, item)
     if not np.isfinite(scores[item]):
         raise FloatingPointError(f"the score of item row {item} is no finite number")
     rank, own = rank_of(scores, item), float(scores[item])
@@ -119,17 +119,17 @@ def rank_after(catalogue: Catalogue, folding: UserFolding, person: Person, item:
     if isinstance(change, Steering):
         multipliers = person.multipliers.clone()
         multipliers[change.preference] = change.multiplier
-        return rank_of(_open_scores(catalogue, person.vector, multipliers, person.excluded, item), item)
+        return rank_of(open_scores(catalogue, person.vector, multipliers, person.excluded, item), item)
     history = np.append(person.history, change.items).astype(np.int64)
     excluded = np.append(person.excluded, change.items).astype(np.int64)
-    return rank_of(_open_scores(catalogue, folding.fold(history), person.multipliers, excluded, item), item)
+    return rank_of(open_scores(catalogue, folding.fold(history), person.multipliers, excluded, item), item)
 
 
-def _open_scores(
-    catalogue: Catalogue, vector: Tensor, multipliers: Tensor, excluded: Rows, item: int
+def open_scores(
+    catalogue: Catalogue, vector: Tensor, multipliers: Tensor | None, excluded: Rows, item: int
 ) -> NDArray[np.float64]:
     """Score everything; -inf where excluded or no number, but for the item itself."""
-    scores = catalogue.scores(vector, multipliers).numpy()
+    scores: NDArray[np.float64] = catalogue.scores(vector, multipliers).numpy()
     own = scores[item]
     scores[excluded] = -np.inf
     scores[~np.isfinite(scores)] = -np.inf

@@ -15,7 +15,7 @@ from training.audit.pairs import TOP_N, Examined, Examiner
 from training.audit.people import first_relations, planted_truth
 from training.audit.summary import Figures, spread, summarise
 from training.data.indexed import IndexedDataset
-from training.refit import with_validation_in_training
+from training.refit import rows_learnt
 from training.release import ReleaseError
 
 PAGE = "audit.md"
@@ -44,9 +44,7 @@ def audit(
         raise ReleaseError(
             f"{release.name} was made of data {made_of[:12]}…, but {dataset.name} is {dataset.content_hash[:12]}…"
         )
-    learnt = loaded.manifest.get("training", {})
-    if learnt.get("refit"):  # what it learnt from is what a person's history is where it serves
-        dataset = with_validation_in_training(dataset, bool(learnt.get("refit_facts")))
+    dataset = rows_learnt(dataset, loaded.manifest)  # where it serves, a history is what it learnt from
     examiner = Examiner(loaded, dataset)
     by_seed = {seed: _examined(examiner, pairs, seed, step) for seed in seeds}
     together = [one for examined in by_seed.values() for one in examined]
