@@ -11,6 +11,7 @@ from training.data.dataset import Dataset, SplitMethod
 from training.data.errors import EmptyTable, NoAlignment
 from training.data.ledger import Ledger
 from training.data.readers.base import RawTables, Reader, ReadOptions
+from training.data.readers.source import Source
 from training.data.report import ImportReport, Overlap
 from training.data.schema import TABLES
 from training.data.splits import INTERACTION_SPLITS, random_triples
@@ -18,16 +19,17 @@ from training.data.splits import INTERACTION_SPLITS, random_triples
 GIVEN = SplitMethod(method="given")
 _INTERACTION_SPLIT = "per_user_random_7_1_2"
 _TRIPLE_SPLIT = "random_7_1_2"
+VOCABULARIES = ("users", "items", "entities", "relations")
 
 
 def import_dataset(
-    reader: Reader, source: Path, *, name: str, seed: int, max_bad_share: float, options: ReadOptions
+    reader: Reader, source: Source | Path, *, name: str, seed: int, max_bad_share: float, options: ReadOptions
 ) -> Dataset:
     """Read a source with one reader and make a data set of it; nothing is written.
 
     Args:
         reader: one of `readers.READERS`.
-        source: the directory.
+        source: a directory, a file, or files of a glob.
         name: how the data set is called.
         seed: for the splits that the source does not give.
         max_bad_share: the share of malformed rows in a file, from 0 to 1, that is dropped without stopping.
@@ -37,7 +39,7 @@ def import_dataset(
         DatasetError: the source cannot be used; the message says where and why.
     """
     ledger = Ledger(max_bad_share)
-    raw = reader.read(source, options, ledger)
+    raw = reader.read(source if isinstance(source, Source) else Source.of(source), options, ledger)
     options.progress("checking and splitting")
     return _Assembly(raw, ledger, seed).dataset(name)
 
@@ -70,7 +72,8 @@ class _Assembly:
         return Dataset.of(name, tables, source_format=self.raw.source_format, split=split, report=report)
 
     def _vocabularies(self) -> dict[str, pl.DataFrame]:
-        raw, declared = self.raw, self.raw.declared
+        raw = self.raw
+        declared = {name: raw.declared.get(name, TABLES[name].to_frame()) for name in VOCABULARIES}
         ends = [raw.triples["head"], raw.triples["tail"]]
         return {
             "users": _union(declared["users"], [raw.interactions["user_id"]]),

@@ -1,9 +1,12 @@
 """The book of an import: which rows of which file were kept, and why the others were not."""
 
-import io
+import gzip
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
+from typing import TextIO, cast
 
 import polars as pl
 
@@ -19,20 +22,35 @@ _SHOWN_CHARACTERS = 80
 
 
 @dataclass(frozen=True)
-class SourceText:
-    """A decoded source file. `not_utf8_from_byte` is set where a declared encoding had to step in."""
+class SourceFile:
+    """A file of rows, for reports and messages. `not_utf8_from_byte` is set where a declared encoding stepped in."""
 
     path: Path
     name: str
-    text: str
     encoding: str
     not_utf8_from_byte: int | None = None
 
     def line(self, number: int) -> str:
-        """Show one line, cut short, the way it goes into a message."""
-        lines = io.StringIO(self.text, newline=None)
-        line = next((text for place, text in enumerate(lines, start=1) if place == number), "").rstrip("\n")
-        return repr(line if len(line) <= _SHOWN_CHARACTERS else line[:_SHOWN_CHARACTERS] + "…")
+        """Show one line, cut short, the way it goes into a message: the file is read again up to there."""
+        try:
+            with self._lines() as lines:
+                text = next(islice(lines, number - 1, None), "").rstrip("\n")
+        except (OSError, EOFError, LookupError, zlib.error):
+            return f"row {number}"  # not a file of text lines, such as Parquet
+        text = text.removeprefix("\ufeff") if number == 1 else text
+        return repr(text if len(text) <= _SHOWN_CHARACTERS else text[:_SHOWN_CHARACTERS] + "…")
+
+    def _lines(self) -> TextIO:
+        opened = gzip.open if self.path.suffix == ".gz" else open
+        return cast(TextIO, opened(self.path, "rt", encoding=self.encoding, errors="backslashreplace", newline=None))
+
+
+@dataclass(frozen=True)
+class SourceText:
+    """A decoded source file."""
+
+    file: SourceFile
+    text: str
 
 
 @dataclass
@@ -43,7 +61,7 @@ class _Bad:
 
 @dataclass
 class _Entry:
-    source: SourceText
+    source: SourceFile
     rows_read: int
     blank_lines: int
     rows_kept: int = 0
@@ -60,7 +78,7 @@ class Ledger:
         self.warnings: list[str] = []
         self._entries: list[_Entry] = []
 
-    def open(self, source: SourceText, rows_read: int, blank_lines: int) -> int:
+    def open(self, source: SourceFile, rows_read: int, blank_lines: int) -> int:
         """Enter a file; the number given back marks its rows in the column `_file`."""
         self._entries.append(_Entry(source, rows_read, blank_lines))
         return len(self._entries) - 1
@@ -95,8 +113,8 @@ class Ledger:
                 path, found, rows = entry.source.path, entry.source.line(line), entry.rows_read
                 raise TooManyBadRows(path, line, expected, found, bad, rows, self.max_bad_share)
 
-    def source(self, file: int) -> SourceText:
-        """Give the text behind a file number."""
+    def source(self, file: int) -> SourceFile:
+        """Give the file behind a file number."""
         return self._entries[file].source
 
     def reports(self) -> tuple[FileReport, ...]:

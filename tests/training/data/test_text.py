@@ -27,12 +27,12 @@ def test_bytes_that_are_not_utf8_are_refused_with_line_and_byte(tmp_path: Path) 
 
 def test_the_declared_encoding_is_used_where_utf8_fails_and_the_byte_is_remembered(tmp_path: Path) -> None:
     source = decode(tmp_path, b"Caf\xe9", "latin-1")
-    assert (source.text, source.encoding, source.not_utf8_from_byte) == ("Café", "latin-1", 3)
+    assert (source.text, source.file.encoding, source.file.not_utf8_from_byte) == ("Café", "latin-1", 3)
 
 
 def test_utf8_goes_before_the_declared_encoding(tmp_path: Path) -> None:
     source = decode(tmp_path, "Café".encode(), "latin-1")
-    assert (source.text, source.encoding, source.not_utf8_from_byte) == ("Café", "utf-8", None)
+    assert (source.text, source.file.encoding, source.file.not_utf8_from_byte) == ("Café", "utf-8", None)
 
 
 def test_bytes_outside_the_declared_encoding_are_refused_in_its_name(tmp_path: Path) -> None:

@@ -1,15 +1,23 @@
 """The layout of the KTUP paper's own release (Cao et al., WWW 2019)."""
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
 import polars as pl
 
 from training.data.errors import ColumnOrder
 from training.data.ledger import FILE, LINE, ORIGIN, Ledger, sift
-from training.data.readers.base import RawTables, ReadOptions, enter, first_labels, parse_value, require_ids
-from training.data.readers.sheet import cell, parse_plain
-from training.data.readers.text import read_text
+from training.data.readers.base import (
+    NOT_MINE,
+    Part,
+    RawTables,
+    ReadOptions,
+    Recognition,
+    first_labels,
+    parse_value,
+    require_ids,
+)
+from training.data.readers.rows import Dialect, read_rows
+from training.data.readers.source import Source
 from training.data.schema import SPLITS
 
 USERS, ITEMS, ENTITIES, RELATIONS = "u_map.dat", "i_map.dat", "kg/e_map.dat", "kg/r_map.dat"
@@ -30,8 +38,14 @@ class KtupReader:
 
     name = "ktup"
     layout = LAYOUT
+    gives: frozenset[Part] = frozenset({"interactions", "triples", "links"})
 
-    def read(self, source: Path, options: ReadOptions, ledger: Ledger) -> RawTables:
+    def recognise(self, source: Source) -> Recognition:
+        """Go by the names of the maps, which no other format has."""
+        there = [name for name in (USERS, ITEMS, ENTITIES, RELATIONS, LINKS) if source.find(name)]
+        return Recognition(len(there) / 5, f"it has {', '.join(there)}") if there else NOT_MINE
+
+    def read(self, source: Source, options: ReadOptions, ledger: Ledger) -> RawTables:
         """Read the maps first, then what names their ids; see `Reader.read`."""
         files = _Files(source, options, ledger)
         maps = {name: files.map(name) for name in (USERS, ITEMS, ENTITIES, RELATIONS)}
@@ -59,7 +73,7 @@ class KtupReader:
 class _Files:
     """The files of one source directory."""
 
-    def __init__(self, source: Path, options: ReadOptions, ledger: Ledger) -> None:
+    def __init__(self, source: Source, options: ReadOptions, ledger: Ledger) -> None:
         self._source, self._options, self._ledger = source, options, ledger
 
     def map(self, name: str) -> pl.DataFrame:
@@ -110,10 +124,15 @@ class _Files:
 
     def _rows(self, name: str, columns: Sequence[str]) -> pl.DataFrame:
         expected = f"{len(columns)} columns separated by tabs ({', '.join(columns)})"
-        self._options.progress(f"reading {name}")
-        source = read_text(self._source / name, name, encoding=self._options.encoding, expected=expected)
-        rows = enter(source, parse_plain(source.text, "\t", len(columns)), self._ledger, expected)
-        return rows.rename({cell(place): column for place, column in enumerate(columns)})
+        return read_rows(
+            self._source,
+            self._source.need(name, expected=expected),
+            Dialect(),
+            columns=columns,
+            expected=expected,
+            options=self._options,
+            ledger=self._ledger,
+        )
 
     def _check_order(self, rows: pl.DataFrame, relations: pl.DataFrame) -> None:
         strange = rows.filter(~pl.col("relation").is_in(relations[DENSE].implode()))

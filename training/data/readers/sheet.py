@@ -11,6 +11,8 @@ from training.data.ledger import LINE
 
 MAX_RECORD_LINES = 1_000  # of one CSV record; bounds what a quote that is never closed can cost
 WHITE_SPACE = "\t\n\v\f\r \x85\xa0\u1680\u2028\u2029\u202f\u205f\u3000" + "".join(map(chr, range(0x2000, 0x200B)))
+WHITESPACE = r"\s+"  # as a separator: any run of blanks and tabs
+LINES = ""  # as a separator: none, a line is one cell
 _BROKEN: list[str] = []
 
 Record = tuple[int, list[str]]
@@ -45,45 +47,70 @@ def parse_plain(text: str, separator: str, width: int | None = None) -> Sheet:
 
     Args:
         text: the whole file.
-        separator: one character.
+        separator: one or more characters; `WHITESPACE` is any run of blanks and tabs, `LINES` never splits.
         width: cells of a row, or None where the first row that is not blank is a header.
     """
     lines = text.replace("\r\n", "\n").replace("\r", "\n").removesuffix("\n").split("\n") if text else []
     table = pl.DataFrame({"text": pl.Series(lines, dtype=pl.String)}).with_row_index(LINE, offset=1)
-    blank = (pl.col("text").str.strip_chars() == "") & ~pl.col("text").str.contains(separator, literal=True)
+    if separator == WHITESPACE:
+        table, separator = table.with_columns(pl.col("text").str.strip_chars().str.replace_all(r"[ \t]+", "\t")), "\t"
+    blank = pl.col("text").str.strip_chars() == ""
+    if separator:
+        blank &= ~pl.col("text").str.contains(separator, literal=True)
     full = table.filter(~blank).cast({LINE: pl.Int64})
     blanks = table.height - full.height
     header, header_line = None, 1
     if width is None:
         first = full["text"][0] if full.height else ""
-        header, header_line = _trimmed(first.split(separator)), full[LINE][0] if full.height else 1
+        header, header_line = trimmed(first.split(separator or None)), full[LINE][0] if full.height else 1
         full, width = full.slice(1), len(header)
     rows, bad = _split(full, separator, width)
     return Sheet(header, header_line, rows, bad, blanks)
 
 
-def parse_csv(text: str, separator: str) -> Sheet:
-    """Split as RFC 4180: a quoted cell may hold separators, doubled quotes and line ends. The first row is a header.
+def parse_quoted(
+    text: str, separator: str, width: int | None = None, *, quote: str = '"', escape: str | None = None
+) -> Sheet:
+    """Split as RFC 4180: a quoted cell may hold separators, doubled quotes and line ends.
 
     Where quotes break the rule, one line is given up and the next one is read afresh, so that a quote that is never
     closed cannot swallow the rest of the file.
+
+    Args:
+        text: the whole file.
+        separator: one character.
+        width: cells of a row, or None where the first row that is not blank is a header.
+        quote: one character.
+        escape: a character that takes the meaning from the next one, or None.
     """
-    if '"' not in text:
-        return parse_plain(text, separator)
-    records = list(_records(text, separator))
+    if quote not in text and (escape is None or escape not in text):
+        return parse_plain(text, separator, width)
+    records = list(_records(text, separator, quote, escape))
     full = [record for record in records if not _is_blank(record[1])]
-    header_line, cells = full[0] if full else (1, [])
-    header = _trimmed(cells or [""])
-    good = [record for record in full[1:] if len(record[1]) == len(header)]
-    bad = pl.Series(LINE, [line for line, cells in full[1:] if len(cells) != len(header)], dtype=pl.Int64)
-    return Sheet(header, header_line, _frame(good, len(header)), bad, len(records) - len(full))
+    blanks, header, header_line = len(records) - len(full), None, 1
+    if width is None:
+        header_line, cells = full[0] if full else (1, [])
+        header, full = trimmed(cells or [""]), full[1:]
+        width = len(header)
+    good = [record for record in full if len(record[1]) == width]
+    bad = pl.Series(LINE, [line for line, cells in full if len(cells) != width], dtype=pl.Int64)
+    return Sheet(header, header_line, _frame(good, width), bad, blanks)
 
 
-def _trimmed(cells: Sequence[str]) -> tuple[str, ...]:
+def parse_csv(text: str, separator: str) -> Sheet:
+    """Split as `parse_quoted`; the first row is a header."""
+    return parse_quoted(text, separator)
+
+
+def trimmed(cells: Sequence[str]) -> tuple[str, ...]:
+    """Take white space off the ends of cells."""
     return tuple(text.strip(WHITE_SPACE) for text in cells)
 
 
 def _split(lines: pl.DataFrame, separator: str, width: int) -> tuple[pl.DataFrame, pl.Series]:
+    if not separator:
+        whole = lines.select(LINE, pl.col("text").str.strip_chars().alias(cell(0)))
+        return (whole, lines[LINE].clear()) if width == 1 else (whole.clear(), lines[LINE])
     fields = lines.select(LINE, pl.col("text").str.split_exact(separator, width).alias("fields")).unnest("fields")
     right = fields[f"field_{width - 1}"].is_not_null() & fields[f"field_{width}"].is_null()
     cells = [pl.col(f"field_{place}").str.strip_chars().alias(cell(place)) for place in range(width)]
@@ -96,10 +123,10 @@ def _frame(records: Sequence[Record], width: int) -> pl.DataFrame:
     return pl.DataFrame([pl.Series(LINE, [line for line, _ in records], dtype=pl.Int64), *texts])
 
 
-def _records(text: str, separator: str) -> Iterator[Record]:
+def _records(text: str, separator: str, quote: str, escape: str | None) -> Iterator[Record]:
     """Give each record with its first line; one with broken quotes has no cells and ends with its line."""
     lines = _Lines(text)
-    reader = csv.reader(lines, delimiter=separator, strict=True)
+    reader = csv.reader(lines, delimiter=separator, quotechar=quote, escapechar=escape, strict=True)
     while True:
         start = lines.start()
         try:

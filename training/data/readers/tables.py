@@ -5,11 +5,20 @@ from pathlib import Path
 
 import polars as pl
 
-from training.data.errors import BadOption, MalformedFile, MissingFile
-from training.data.ledger import ORIGIN, Ledger, sift
-from training.data.readers.base import RawTables, ReadOptions, enter, first_labels, parse_value, require_ids
-from training.data.readers.sheet import cell, parse_csv, parse_plain
-from training.data.readers.text import read_text
+from training.data.errors import BadOption, MissingFile
+from training.data.ledger import Ledger, sift
+from training.data.readers.base import (
+    NOT_MINE,
+    Part,
+    RawTables,
+    ReadOptions,
+    Recognition,
+    first_labels,
+    parse_value,
+    require_ids,
+)
+from training.data.readers.rows import CSV, TSV, read_rows
+from training.data.readers.source import Source
 from training.data.schema import NULLABLE, SPLITS, TABLES
 
 LAYOUT = """\
@@ -31,8 +40,14 @@ class TablesReader:
 
     name = "tables"
     layout = LAYOUT
+    gives: frozenset[Part] = frozenset({"interactions", "triples", "links"})
 
-    def read(self, source: Path, options: ReadOptions, ledger: Ledger) -> RawTables:
+    def recognise(self, source: Source) -> Recognition:
+        """Go by the names of the three files that must be there."""
+        there = [name for name in ("interactions", "triples", "links") if source.find(f"{name}.csv", f"{name}.tsv")]
+        return Recognition(len(there) / 3, f"it has files named {', '.join(there)}") if there else NOT_MINE
+
+    def read(self, source: Source, options: ReadOptions, ledger: Ledger) -> RawTables:
         """Read what is declared first, then what names it; see `Reader.read`."""
         files = _Files(source, options, ledger)
         declared = {name: files.declared(name) for name in ("users", "items", "entities", "relations")}
@@ -54,9 +69,10 @@ class TablesReader:
 class _Files:
     """The files of one source directory."""
 
-    def __init__(self, source: Path, options: ReadOptions, ledger: Ledger) -> None:
+    def __init__(self, source: Source, options: ReadOptions, ledger: Ledger) -> None:
         self._source, self._options, self._ledger = source, options, ledger
         self.warnings: list[str] = []
+        self._absent: list[str] = []
 
     def declared(self, name: str) -> pl.DataFrame | None:
         """Read ids with their labels, each id once, or None where there is no such file."""
@@ -100,9 +116,9 @@ class _Files:
         return rows
 
     def _find(self, name: str) -> Path | None:
-        found = [path for path in (self._source / f"{name}.csv", self._source / f"{name}.tsv") if path.exists()]
+        found = [path for path in map(self._source.find, (f"{name}.csv", f"{name}.tsv")) if path is not None]
         if len(found) > 1:
-            raise BadOption(str(self._source), f"holds both {found[0].name} and {found[1].name}; keep one of them")
+            raise BadOption(str(self._source.root), f"holds both {found[0].name} and {found[1].name}; keep one of them")
         return found[0] if found else None
 
     def _rows(self, name: str) -> pl.DataFrame:
@@ -110,18 +126,18 @@ class _Files:
         expected = f"a header with the columns {', '.join(needed)}"
         path = self._find(name)
         if path is None:
-            raise MissingFile(self._source / f"{name}.csv", f"{name}.csv or {name}.tsv, with {expected}")
-        self._options.progress(f"reading {path.name}")
-        source = read_text(path, path.name, encoding=self._options.encoding, expected=expected)
-        sheet = parse_csv(source.text, ",") if path.suffix == ".csv" else parse_plain(source.text, "\t")
-        header = sheet.header or ()
-        columns = self._columns(path, name, header)
-        if columns is None:
-            raise MalformedFile(path, sheet.header_line, f"{expected}, each once", source.line(sheet.header_line))
-        width = f"{len(header)} columns ({', '.join(header)})"
-        return enter(source, sheet, self._ledger, width).select(*ORIGIN, *columns)
+            raise MissingFile(self._source.root / f"{name}.csv", f"{name}.csv or {name}.tsv, with {expected}")
+        return read_rows(
+            self._source,
+            path,
+            CSV if path.name.removesuffix(".gz").endswith(".csv") else TSV,
+            columns=lambda header: self._places(path, name, header),
+            expected=f"{expected}, each once",
+            options=self._options,
+            ledger=self._ledger,
+        ).with_columns(pl.lit("").alias(column) for column in self._absent)
 
-    def _columns(self, path: Path, name: str, header: Sequence[str]) -> list[pl.Expr] | None:
+    def _places(self, path: Path, name: str, header: Sequence[str]) -> dict[str, int] | None:
         """Find the table's columns in the header; a nullable one that is absent is empty throughout.
 
         None: a column is missing, or named twice.
@@ -131,9 +147,8 @@ class _Files:
         if any(named.count(column) > 1 for column in known) or not all(map(_is_optional, missing)):
             return None
         self.warnings += [f"{path.name}: the column {column!r} is not used" for column in named if column not in known]
-        places = {column: place for place, column in enumerate(named)}
-        found = [pl.col(cell(places[column])).alias(column) for column in known if column in places]
-        return found + [pl.lit("").alias(column) for column in missing if column in NULLABLE]
+        self._absent = [column for column in missing if column in NULLABLE]
+        return {column: place for place, column in enumerate(named) if column in known}
 
 
 def _is_optional(column: str) -> bool:
