@@ -62,6 +62,10 @@ class CatalogueItems(Protocol):
         """Give the items after an id, in code point order."""
         ...
 
+    async def some(self, item_ids: Sequence[str]) -> Sequence[StoredItem]:
+        """Give those of the items that are in the catalogue, in the order of the ids."""
+        ...
+
 
 class People(Protocol):
     """People, to be changed."""
@@ -76,6 +80,10 @@ class People(Protocol):
         Raises:
             UnknownUser: the id is not stored.
         """
+        ...
+
+    async def page(self, prefix: str, limit: int, after: str) -> Sequence[StoredUser]:
+        """Give people whose ids begin so, after an id, in code point order."""
         ...
 
     async def erase(self, user_id: str) -> Erased | None:

@@ -40,6 +40,7 @@ class Services:
     stores: Stores
     erasure: ErasureService
     entities: EntitySearch
+    titles: EntitySearch
     access: AccessService
     max_body_bytes: int
     review: ReviewService
@@ -103,6 +104,10 @@ async def _entities(services: _ServicesDep) -> EntitySearch:
     return services.entities
 
 
+async def _titles(services: _ServicesDep) -> EntitySearch:
+    return services.titles
+
+
 async def _erasure(services: _ServicesDep) -> ErasureService:
     return services.erasure
 
@@ -128,5 +133,6 @@ PeopleDep = Annotated[People, Depends(_people)]
 ErasureServiceDep = Annotated[ErasureService, Depends(_erasure)]
 KnowledgeDep = Annotated[Knowledge, Depends(_knowledge)]
 EntitySearchDep = Annotated[EntitySearch, Depends(_entities)]
+TitleSearchDep = Annotated[EntitySearch, Depends(_titles)]
 ReviewServiceDep = Annotated[ReviewService, Depends(_review)]
 PredictionServiceDep = Annotated[PredictionService, Depends(_predictions)]

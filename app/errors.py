@@ -9,6 +9,7 @@ ServiceError(message)
     InvalidQuery(field, ...)  the request can be read but makes no sense
     CursorExpired(reason)     the list that a cursor is of cannot be followed any more
     NoActiveRelease(reason)   ReleaseRefused(release_id, reason)
+    ReleaseNotLoaded(release_id)                        asked for by its id, and not one of those that answer
     NoFormerRelease           nothing to roll back to
     NoExperiment              none runs
     UnknownJob(job_id)        JobConflict(job_id)       JobFinished(job_id, state)
@@ -95,6 +96,17 @@ class UnknownRelease(ServiceError):
 
     def __init__(self, release_id: str) -> None:
         super().__init__(f"No release has the id {release_id!r}.")
+        self.release_id = release_id
+
+
+class ReleaseNotLoaded(ServiceError):
+    """A release was asked for by its id, and is not one of those that answer now."""
+
+    def __init__(self, release_id: str) -> None:
+        super().__init__(
+            f"The release {release_id!r} is not loaded. The active one is, and the second one of an experiment: "
+            "one with the share 0 changes nobody's list."
+        )
         self.release_id = release_id
 
 

@@ -22,11 +22,12 @@ class StoredEntity:
 
 @dataclass(frozen=True, slots=True)
 class StoredFact:
-    """A fact with the number of its row, which grows, and where it comes from."""
+    """A fact with the number of its row, which grows, where it comes from, and the labels of its parts."""
 
     row: int
     fact: Fact
     origin: Literal["stored", "accepted"]
+    labels: tuple[str | None, str | None, str | None]
 
 
 @dataclass(frozen=True, slots=True)

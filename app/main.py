@@ -18,6 +18,7 @@ from app.db.schema import SchemaCheck
 from app.db.serving import ServingRepository
 from app.db.session import Database
 from app.db.stores import open_stores
+from app.db.titles import TitleRepository
 from app.db.versions import VersionReader
 from app.dependencies import Services
 from app.errors import StorageUnavailable
@@ -222,5 +223,6 @@ def join(
         review=ReviewService(stores.gaps, stores.reviews, entities, relations, releases, scoring),
         predictions=PredictionService(stores.gaps, stores.reviews, stores.knowledge, relations, releases, scoring),
         entities=EntitySearch(stores.knowledge),
+        titles=EntitySearch(TitleRepository(database)),
         erasure=ErasureService(stores.people, stores.erasures, cache, settings.release_poll_seconds),
     )

@@ -25,6 +25,8 @@ class EveryCall:
     item = Method(catalogue.item)
     put_item = Method(catalogue.put_item)
     delete_item = Method(catalogue.delete_item)
+    users = Method(catalogue.users)
+    every_user = Paged(catalogue.users, lambda page: page.users)
     user = Method(catalogue.user)
     put_user = Method(catalogue.put_user)
     erase_user = Method(catalogue.erase_user)

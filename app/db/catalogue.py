@@ -8,6 +8,7 @@ from sqlalchemy import delete, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.catalogue import Erased, StoredItem, StoredUser
+from app.db.chunks import chunked
 from app.db.served import forget
 from app.db.session import Database
 from app.db.tables import CATALOGUE, ERASURE, Base, Entity, Interaction, Item, Stamp, User, mine
@@ -18,6 +19,7 @@ from app.tenancy import current_tenant
 # Every table that names people, children before parents; also those that are added some day.
 _PERSONAL = [table for table in reversed(Base.metadata.sorted_tables) if "user_id" in table.c]
 _COLUMNS = (Item.item_id, Item.title, Item.entity_id)
+_AFTER_ALL = "\U0010ffff"
 
 
 class CatalogueRepository:
@@ -57,6 +59,16 @@ class CatalogueRepository:
         statement = select(*_COLUMNS).where(*there).order_by(Item.item_id).limit(limit)
         async with self._database.reading() as connection:
             return [StoredItem(*row) for row in await connection.execute(statement)]
+
+    async def some(self, item_ids: Sequence[str]) -> Sequence[StoredItem]:
+        """Give the items of some ids."""
+        found: dict[str, StoredItem] = {}
+        async with self._database.reading() as connection:
+            for chunk in chunked(item_ids):
+                there = (mine(Item), Item.item_id.in_(chunk), Item.deleted_at.is_(None))
+                rows = await connection.execute(select(*_COLUMNS).where(*there))
+                found |= {row[0]: StoredItem(*row) for row in rows}
+        return [found[item_id] for item_id in item_ids if item_id in found]
 
 
 def _there(item_id: str) -> tuple[Any, ...]:
@@ -98,6 +110,16 @@ class PeopleRepository:
                 raise UnknownUser(user_id)
             n_items = (await connection.execute(met.where(*_of(Interaction, user_id)))).scalar_one()
         return StoredUser(user_id, _in_utc(created_at), n_items)
+
+    async def page(self, prefix: str, limit: int, after: str) -> Sequence[StoredUser]:
+        """Give people whose ids begin so, after an id."""
+        begins = (User.user_id >= prefix, User.user_id < prefix + _AFTER_ALL) if prefix else ()
+        theirs = (Interaction.tenant_id == User.tenant_id, Interaction.user_id == User.user_id)
+        met = select(func.count()).select_from(Interaction).where(*theirs).correlate(User).scalar_subquery()
+        statement = select(User.user_id, User.created_at, met).where(mine(User), User.user_id > after, *begins)
+        async with self._database.reading() as connection:
+            rows = await connection.execute(statement.order_by(User.user_id).limit(limit))
+            return [StoredUser(row[0], _in_utc(row[1]), row[2]) for row in rows]
 
     async def erase(self, user_id: str) -> Erased | None:
         """Remove every row about a person, and tell every process that its memory may name them."""

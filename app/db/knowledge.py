@@ -3,9 +3,9 @@
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import delete, func, or_, select
+from sqlalchemy import Select, and_, delete, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
-from sqlalchemy.orm import InstrumentedAttribute
+from sqlalchemy.orm import InstrumentedAttribute, aliased
 
 from app.db.chunks import chunked
 from app.db.session import Database
@@ -54,12 +54,11 @@ class KnowledgeRepository:
         """Give the facts of a pattern after a row."""
         given = {part: value for part in _PARTS if (value := getattr(pattern, part)) is not None}
         conditions = [getattr(FactRow, part) == value for part, value in given.items()]
-        columns = (FactRow.id, FactRow.head, FactRow.relation, FactRow.tail, FactRow.origin)
-        statement = select(*columns).where(mine(FactRow), FactRow.id > after, *conditions)
+        statement = _labelled_facts().where(mine(FactRow), FactRow.id > after, *conditions)
         async with self._database.reading() as connection:
             await _check(connection, given)
             rows = await connection.execute(statement.order_by(FactRow.id).limit(limit))
-            return [StoredFact(row[0], (row[1], row[2], row[3]), _origin(row[4])) for row in rows]
+            return [StoredFact(row[0], (row[1], row[2], row[3]), _origin(row[4]), tuple(row[5:8])) for row in rows]
 
     async def add(self, facts: Sequence[Fact], create_entities: bool) -> AddedFacts:
         """Store facts in one transaction."""
@@ -106,6 +105,18 @@ class KnowledgeRepository:
                 return
             yield piece
             last = piece[-1][0]
+
+
+def _labelled_facts() -> Select[*tuple[Any, ...]]:
+    """Facts with the labels of their parts; every fact has all three, by foreign keys."""
+    head, tail = aliased(Entity), aliased(Entity)
+    columns = (FactRow.id, FactRow.head, FactRow.relation, FactRow.tail, FactRow.origin)
+    named = select(*columns, head.label, Relation.label, tail.label)
+    return (
+        named.join(head, and_(head.tenant_id == FactRow.tenant_id, head.entity_id == FactRow.head))
+        .join(Relation, and_(Relation.tenant_id == FactRow.tenant_id, Relation.relation_id == FactRow.relation))
+        .join(tail, and_(tail.tenant_id == FactRow.tenant_id, tail.entity_id == FactRow.tail))
+    )
 
 
 async def _check(connection: AsyncConnection, given: Mapping[Role, str]) -> None:

@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Body, Query
 
 from app.catalogue import StoredItem
-from app.dependencies import CatalogueDep, ErasureServiceDep, PeopleDep
+from app.dependencies import CatalogueDep, ErasureServiceDep, PeopleDep, TitleSearchDep
 from app.errors import InvalidQuery, StorageUnavailable, UnknownEntity, UnknownItem, UnknownUser
 from app.routers.problems import problems
 from app.schemas.catalogue import (
@@ -18,6 +18,8 @@ from app.schemas.catalogue import (
     StoredItemBody,
     StoredUserBody,
     UserBody,
+    UserList,
+    UserParameters,
 )
 from app.schemas.ids import ItemId, UserId
 from app.schemas.strict import NoParameters
@@ -27,8 +29,14 @@ _No = Annotated[NoParameters, Query()]
 
 
 @router.get("/items", responses=problems(InvalidQuery, StorageUnavailable))
-async def list_items(parameters: Annotated[ItemParameters, Query()], store: CatalogueDep) -> ItemList:
-    """Page through the catalogue in the order of its ids."""
+async def list_items(
+    parameters: Annotated[ItemParameters, Query()], store: CatalogueDep, titles: TitleSearchDep
+) -> ItemList:
+    """Page through the catalogue in the order of its ids, or find items by what they are called."""
+    if parameters.query is not None:
+        parameters.after()
+        found = await titles.search(parameters.query, parameters.limit)
+        return ItemList.of(await store.some([each.entity_id for each in found]), parameters.limit)
     return ItemList.of(await store.page(parameters.limit + 1, parameters.after()), parameters.limit)
 
 
@@ -59,6 +67,13 @@ async def delete_item(item_id: ItemId, _none: _No, store: CatalogueDep) -> Delet
     """
     await store.delete(item_id)
     return DeletedItem(item_id=item_id, deleted=True)
+
+
+@router.get("/users", responses=problems(InvalidQuery, StorageUnavailable))
+async def list_users(parameters: Annotated[UserParameters, Query()], store: PeopleDep) -> UserList:
+    """Page through the people in the order of their ids."""
+    page = await store.page(parameters.prefix or "", parameters.limit + 1, parameters.after())
+    return UserList.of(page, parameters.limit)
 
 
 @router.get("/users/{user_id}", responses=problems(UnknownUser, StorageUnavailable))

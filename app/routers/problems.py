@@ -38,6 +38,7 @@ KINDS: Mapping[type[ServiceError], Kind] = {
     errors.AlreadyDecided: Kind(409, "already_decided", "Already decided"),
     errors.UnknownRelease: Kind(404, "unknown_release", "Unknown release"),
     errors.NotInRelease: Kind(409, "not_in_release", "Not in the active release"),
+    errors.ReleaseNotLoaded: Kind(409, "release_not_loaded", "Release not loaded"),
     errors.ReleaseRefused: Kind(409, "release_refused", "Release refused"),
     errors.NoFormerRelease: Kind(409, "no_former_release", "No former release"),
     errors.NoExperiment: Kind(404, "no_experiment", "No experiment"),

@@ -10,6 +10,7 @@ from app.errors import (
     InvalidQuery,
     NoActiveRelease,
     Overloaded,
+    ReleaseNotLoaded,
     StorageUnavailable,
     UnknownEntity,
     UnknownRelation,
@@ -30,7 +31,7 @@ _AWAY = (NoActiveRelease, StorageUnavailable, Overloaded)
 @router.get(
     "/users/{user_id}/recommendations",
     response_model=RecommendationList,
-    responses=problems(UnknownUser, *_UNFIT, CursorExpired, *_AWAY),
+    responses=problems(UnknownUser, *_UNFIT, CursorExpired, ReleaseNotLoaded, *_AWAY),
 )
 async def list_recommendations(
     user_id: UserId,
@@ -54,7 +55,7 @@ async def list_recommendations(
 @router.post(
     "/recommendations",
     response_model=RecommendationList,
-    responses=problems(UnknownUser, *_UNFIT, CursorExpired, *_AWAY),
+    responses=problems(UnknownUser, *_UNFIT, CursorExpired, ReleaseNotLoaded, *_AWAY),
 )
 async def list_recommendations_by_body(
     body: RecommendationsBody,

@@ -8,6 +8,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from pydantic_core import PydanticCustomError
 
 from app.catalogue import StoredItem, StoredUser
+from app.errors import InvalidQuery
 from app.schemas import cursors
 from app.schemas.events import PageParameters
 from app.schemas.ids import ExternalId
@@ -61,19 +62,30 @@ class StoredItemBody(ItemBody):
 
 
 class ItemParameters(PageParameters):
-    """A page of the catalogue."""
+    """A page of the catalogue, or a search in it."""
+
+    query: Text | None = Field(
+        None,
+        min_length=1,
+        max_length=200,
+        description="Only items that are called so: the title, its beginning, or some of its words; accents and "
+        "capitals do not matter, and typing errors are forgiven. The best come first, and there is one page only.",
+        examples=["falling"],
+    )
 
     def after(self) -> str:
         """Give the id of the item before the first; empty for the first page.
 
         Raises:
-            InvalidQuery: the cursor is none of the catalogue.
+            InvalidQuery: the cursor is none of the catalogue, or a search is asked for a second page.
         """
+        if self.query is not None and self.cursor is not None:
+            raise InvalidQuery("A search has one page: leave out `query`, or `cursor`.", ("query", "cursor"))
         return "" if self.cursor is None else str(cursors.decode(self.cursor, (str,))[0])
 
 
 class ItemList(BaseModel):
-    """The catalogue in the order of its ids, by code point."""
+    """The catalogue in the order of its ids, by code point; with `query`, what was found, best first."""
 
     items: list[ItemBody] = Field(description="The items of this page.")
     next_cursor: str | None = Field(description="For the next page; null if there is none.")
@@ -111,6 +123,34 @@ class UserBody(BaseModel):
     def of(cls, user: StoredUser) -> "UserBody":
         """Convert what is stored."""
         return cls(user_id=user.user_id, created_at=user.created_at, n_items=user.n_items)
+
+
+class UserParameters(PageParameters):
+    """A page of the people."""
+
+    prefix: ExternalId | None = Field(None, description="Only people whose ids begin so.", examples=["u1"])
+
+    def after(self) -> str:
+        """Give the id of the person before the first; empty for the first page.
+
+        Raises:
+            InvalidQuery: the cursor is none of the people.
+        """
+        return "" if self.cursor is None else str(cursors.decode(self.cursor, (str,))[0])
+
+
+class UserList(BaseModel):
+    """People in the order of their ids, by code point."""
+
+    users: list[UserBody] = Field(description="The people of this page.")
+    next_cursor: str | None = Field(description="For the next page; null if there is none.")
+
+    @classmethod
+    def of(cls, users: Sequence[StoredUser], limit: int) -> "UserList":
+        """Convert what is stored; one person more than `limit` was looked for."""
+        page = users[:limit]
+        cursor = cursors.encode(page[-1].user_id) if len(users) > limit else None
+        return cls(users=[UserBody.of(user) for user in page], next_cursor=cursor)
 
 
 class ErasureBody(BaseModel):

@@ -134,6 +134,16 @@ class FactBody(BaseModel):
     origin: Literal["stored", "accepted"] = Field(
         description="`accepted` if it was predicted and then accepted by a person."
     )
+    head_label: str | None = Field(description="Its label; null if none is stored.", examples=["Falling Down"])
+    relation_label: str | None = Field(description="Its label; null if none is stored.", examples=["director"])
+    tail_label: str | None = Field(description="Its label; null if none is stored.", examples=["Joel Schumacher"])
+
+    @classmethod
+    def of(cls, stored: StoredFact) -> "FactBody":
+        """Convert what is stored."""
+        parts = dict(zip(("head", "relation", "tail"), stored.fact, strict=True))
+        labels = dict(zip(("head_label", "relation_label", "tail_label"), stored.labels, strict=True))
+        return cls.model_validate({**parts, **labels, "origin": stored.origin})
 
 
 class FactList(BaseModel):
@@ -147,8 +157,7 @@ class FactList(BaseModel):
         """Convert what is stored; one fact more than `limit` was looked for."""
         page = facts[:limit]
         cursor = cursors.encode(page[-1].row) if len(facts) > limit else None
-        bodies = [FactBody(head=f.fact[0], relation=f.fact[1], tail=f.fact[2], origin=f.origin) for f in page]
-        return cls(facts=bodies, next_cursor=cursor)
+        return cls(facts=[FactBody.of(fact) for fact in page], next_cursor=cursor)
 
 
 class FactChange(BaseModel):

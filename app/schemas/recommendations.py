@@ -1,6 +1,7 @@
 """Recommendations: what can be asked, and how the list is told."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
@@ -92,6 +93,17 @@ class PageOfRecommendations(RecommendationParameters):
         "the first page; `limit`, `explain`, `lang` and `fallback` may differ. At most 500 items follow after the "
         "first page.",
     )
+    release: ExternalId | None = Field(
+        None,
+        description="Answer with this release, which has to be one of those that answer now: the active one, or the "
+        "second one of an experiment. One with the share 0 changes nobody's list, and holds both ready to be compared.",
+    )
+
+    def query(
+        self, user_id: str | None, items: Sequence[str] = (), accept_language: str | None = None
+    ) -> RecommendationQuery:
+        """Say what is asked for, and of which release."""
+        return replace(super().query(user_id, items, accept_language), release=self.release)
 
 
 class RecommendationsBody(PageOfRecommendations):

@@ -42,6 +42,7 @@ class RecommendationQuery:
     diversity: float = 0.0
     items: tuple[str, ...] = ()
     language: str = DEFAULT_LANGUAGE
+    release: str | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "exclude", tuple(sorted(set(self.exclude))))
@@ -126,6 +127,7 @@ class RecommendationService:
 
         Raises:
             NoActiveRelease, Overloaded: it cannot be computed now.
+            ReleaseNotLoaded: another release was asked for than those that answer.
             StorageUnavailable: nor from memory, as for users of the release it can: without filters, a first page.
             UnknownUser: never seen, and no fallback was asked for.
             UnknownRelation, UnknownEntity, InvalidQuery: a filter names what is not stored, or a cursor no such list.
@@ -141,7 +143,7 @@ class RecommendationService:
             return known
 
     async def _recommend(self, query: RecommendationQuery, cursor: str | None) -> bytes:
-        release = self._releases.current(query.user_id)
+        release = self._releases.chosen(query.release, query.user_id)
         versions = await self._versions.of(NOBODY if query.user_id is None else query.user_id)
         unknown = query.user_id is not None and versions.history is None
         if unknown and query.fallback != "popular":
@@ -160,7 +162,7 @@ class RecommendationService:
 
         What was met, deleted or steered is not known now, nor are titles and reasons: the list says so.
         """
-        release = self._releases.current(query.user_id)
+        release = self._releases.chosen(query.release, query.user_id)
         case = case_of(release, query.user_id, NO_HISTORY, {}, query.items)
         if case.strategy == "popular" or (case.strategy == "fold_in" and query.user_id is not None):
             return None

@@ -19,6 +19,7 @@ from app.errors import (
     NoActiveRelease,
     NoExperiment,
     NoFormerRelease,
+    ReleaseNotLoaded,
     ReleaseRefused,
     ServiceError,
     StorageUnavailable,
@@ -81,6 +82,21 @@ class ReleaseManager:
         if serving is None:
             raise NoActiveRelease(f"No release answers yet: {self.problem}.")
         return serving.release_for(user_id)
+
+    def chosen(self, release_id: str | None, user_id: str | None) -> LoadedRelease:
+        """Give a release by its id, if it is one of those that answer now; without one, as `current`.
+
+        Raises:
+            NoActiveRelease: none has been loaded.
+            ReleaseNotLoaded: it is not the active one, nor the second one of an experiment.
+        """
+        answering = self.current(user_id)
+        if release_id is None:
+            return answering
+        loaded = self._serving[current_tenant()].loaded(release_id)
+        if loaded is None:
+            raise ReleaseNotLoaded(release_id)
+        return loaded
 
     def dealt(self, user_ids: Sequence[str]) -> list[tuple[LoadedRelease, tuple[str, ...]]]:
         """Give for each release that answers now those of the users whom it answers, in their order.

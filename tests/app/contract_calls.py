@@ -118,7 +118,10 @@ async def look_up(place: Place) -> None:
     relations = (await place.get("/kg/relations"))["relations"]
     assert [r["relation_id"] for r in relations] == ["director", "genre", "late_relation", "sequel_of"]
     facts = (await place.get("/kg/facts", head="f3", relation="director"))["facts"]
-    assert facts == [{"head": "f3", "relation": "director", "tail": "cameron", "origin": "stored"}]
+    assert facts == [
+        {"head": "f3", "relation": "director", "tail": "cameron", "origin": "stored"}
+        | {"head_label": None, "relation_label": "director", "tail_label": "James Cameron"}
+    ]
 
 
 @call("POST /kg/facts, DELETE /kg/facts")

@@ -41,6 +41,51 @@ async def test_the_catalogue_is_paged_in_the_order_of_code_points(client: httpx.
     assert [await listed(client, limit) for limit in (1, 4, 1_000)] == [expected] * 3
 
 
+async def found(client: httpx.AsyncClient, query: str, **more: str) -> list[str]:
+    answer = await client.get("/items", params={"query": query, **more})
+    assert answer.json()["next_cursor"] is None
+    return [item["item_id"] for item in answer.json()["items"]]
+
+
+async def test_items_are_found_by_title_best_first_whatever_happens_to_them(client: httpx.AsyncClient) -> None:
+    assert await found(client, "ALIEN") == ["i1", "i6", "i3"]
+    assert await found(client, "alien", limit="1") == ["i1"]
+    assert await found(client, "titnic") == ["i4"]
+    await client.put("/items/i4", json={"title": "A night to remember", "entity_id": "f4"})
+    assert (await found(client, "titanic"), await found(client, "night")) == ([], ["i4"])
+    await client.delete("/items/i1")
+    assert await found(client, "alien") == ["i6", "i3"]
+
+
+async def test_a_search_of_items_has_no_second_page(client: httpx.AsyncClient) -> None:
+    cursor = (await client.get("/items?limit=1")).json()["next_cursor"]
+    answer = await client.get("/items", params={"query": "alien", "cursor": cursor})
+    assert (answer.status_code, [e["field"] for e in answer.json()["errors"]]) == (422, ["query", "cursor"])
+
+
+async def people(client: httpx.AsyncClient, limit: int, **more: str) -> list[tuple[str, int]]:
+    seen: list[tuple[str, int]] = []
+    while True:
+        body = (await client.get("/users", params={"limit": limit, **more})).json()
+        seen += [(user["user_id"], user["n_items"]) for user in body["users"]]
+        if body["next_cursor"] is None:
+            return seen
+        more["cursor"] = body["next_cursor"]
+
+
+async def test_people_are_paged_in_the_order_of_code_points_with_what_they_met(client: httpx.AsyncClient) -> None:
+    met = {"u1": 2, "late": 2, "a:b": 1, "all": len(world.ITEMS)}
+    expected = [(user, met.get(user, 0)) for user in sorted(world.USERS)]
+    assert [await people(client, limit) for limit in (1, 4, 1_000)] == [expected] * 3
+
+
+@pytest.mark.parametrize(("prefix", "expected"), [("a", ["a", "a/b", "a:b", "all"]), ("中", ["中文"]), ("_", [])])
+async def test_people_are_found_by_how_their_ids_begin(
+    client: httpx.AsyncClient, prefix: str, expected: list[str]
+) -> None:
+    assert [user for user, _ in await people(client, 3, prefix=prefix)] == expected
+
+
 async def test_an_item_of_any_id_is_stored_read_changed_and_deleted(client: httpx.AsyncClient) -> None:
     for item_id in ["new/1?#%2F .. 中文\u202e", "x/y", "é", "e\u0301", "😀", "?", "new item"]:
         path = path_of("items", item_id)

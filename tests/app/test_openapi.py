@@ -65,6 +65,7 @@ def test_the_calls_of_the_contract_are_there(document: dict[str, Any]) -> None:
         "GET /items/{item_id}",
         "PUT /items/{item_id}",
         "DELETE /items/{item_id}",
+        "GET /users",
         "GET /users/{user_id}",
         "PUT /users/{user_id}",
         "DELETE /users/{user_id}",

@@ -56,6 +56,27 @@ async def lists(client: httpx.AsyncClient) -> tuple[str, list[tuple[str, float]]
     return body["release"], [(item["item_id"], item["score"]) for item in body["items"]]
 
 
+async def test_a_release_that_is_loaded_answers_whoever_asks_for_it_and_changes_nobodys_list(
+    backend: Backend, database: Database, three: MemoryStore, release_id: str, start: Start
+) -> None:
+    a, b, c = (f"{release_id}-{letter}" for letter in "abc")
+    async with start(backend.settings(), three) as client:
+        await activate(client, a)
+        before = await lists(client)
+        refused = await client.get(f"/users/u1/recommendations?release={b}")
+        assert (refused.status_code, refused.json()["code"]) == (409, "release_not_loaded")
+        assert (await client.post("/releases/ab", json={"b": b, "share": 0})).status_code == 200
+        for _ in range(2):  # the second time from the cache
+            other = (await client.get(f"/users/u1/recommendations?limit=9&release={b}")).json()
+            assert (other["release"], other["items"][0]["item_id"]) == (b, "i4")
+            by_body = (await client.post("/recommendations", json={"user_id": "u1", "release": b})).json()
+            assert by_body["items"][0]["item_id"] == "i4"
+            assert await lists(client) == before
+        same = (await client.get(f"/users/u1/recommendations?limit=9&release={a}")).json()
+        assert [(item["item_id"], item["score"]) for item in same["items"]] == before[1]
+        assert (await client.get(f"/users/u1/recommendations?release={c}")).status_code == 409
+
+
 async def roll_back(client: httpx.AsyncClient) -> httpx.Response:
     return await client.post("/releases/rollback")
 

@@ -16,6 +16,7 @@ from app.client.models.catalogue import (
     StoredItem,
     StoredUser,
     User,
+    UserList,
 )
 
 EventType = Literal["impression", "click", "view", "like", "purchase", "rating", "dislike"]
@@ -37,9 +38,10 @@ class Event:
     event_id: str = field(default_factory=lambda: str(uuid.uuid4()))
 
 
-def items(*, limit: int | None = None, cursor: str | None = None) -> Call[ItemList]:
-    """Give a page of the catalogue."""
-    return Call("GET", "/items", answer(ItemList), params={"limit": limit, "cursor": cursor})
+def items(*, query: str | None = None, limit: int | None = None, cursor: str | None = None) -> Call[ItemList]:
+    """Give a page of the catalogue, or what is called so."""
+    params = {"query": query, "limit": limit, "cursor": cursor}
+    return Call("GET", "/items", answer(ItemList), params=params)
 
 
 def item(item_id: str) -> Call[Item]:
@@ -56,6 +58,12 @@ def put_item(item_id: str, *, title: str | None = None, entity_id: str | None = 
 def delete_item(item_id: str) -> Call[DeletedItem]:
     """Take an item out of the catalogue."""
     return Call("DELETE", "/items/{item_id}", answer(DeletedItem), {"item_id": item_id})
+
+
+def users(*, prefix: str | None = None, limit: int | None = None, cursor: str | None = None) -> Call[UserList]:
+    """Give a page of the people, or of those whose ids begin so."""
+    params = {"prefix": prefix, "limit": limit, "cursor": cursor}
+    return Call("GET", "/users", answer(UserList), params=params)
 
 
 def user(user_id: str) -> Call[User]:

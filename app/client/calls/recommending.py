@@ -32,6 +32,7 @@ def recommendations(
     fallback: Fallback | None = None,
     diversity: float | None = None,
     cursor: str | None = None,
+    release: str | None = None,
 ) -> Call[RecommendationList]:
     """List the best items that a user has not met yet."""
     params = {
@@ -44,6 +45,7 @@ def recommendations(
         "fallback": fallback,
         "diversity": diversity,
         "cursor": cursor,
+        "release": release,
     }
     path = "/users/{user_id}/recommendations"
     return Call("GET", path, answer(RecommendationList), {"user_id": user_id}, params)
@@ -62,6 +64,7 @@ def recommend(
     fallback: Fallback | None = None,
     diversity: float | None = None,
     cursor: str | None = None,
+    release: str | None = None,
 ) -> Call[RecommendationList]:
     """List the best items for an anonymous session that liked `items`, or for a user who likes them as well."""
     body = {
@@ -76,6 +79,7 @@ def recommend(
         "fallback": fallback,
         "diversity": diversity,
         "cursor": cursor,
+        "release": release,
     }
     return Call("POST", "/recommendations", answer(RecommendationList), body=given(body))
 

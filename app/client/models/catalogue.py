@@ -51,6 +51,13 @@ class StoredUser(BaseModel):
     created: bool
 
 
+class UserList(BaseModel):
+    """People in the order of their ids, by code point."""
+
+    users: list[User]
+    next_cursor: str | None
+
+
 class Erasure(BaseModel):
     """What was erased of a person."""
 

@@ -91,6 +91,9 @@ class Fact(BaseModel):
     relation: str
     tail: str
     origin: str
+    head_label: str | None
+    relation_label: str | None
+    tail_label: str | None
 
 
 class FactList(BaseModel):
