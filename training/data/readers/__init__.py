@@ -3,7 +3,22 @@
 from collections.abc import Mapping
 
 from training.data.readers.base import Reader
+from training.data.readers.interactions.book_crossing import BookCrossingReader
+from training.data.readers.interactions.hetrec import HetrecLastfmReader
+from training.data.readers.interactions.movielens.ml_1m import MovieLens1mReader
+from training.data.readers.interactions.movielens.ml_100k import MovieLens100kReader
+from training.data.readers.interactions.movielens.ml_latest import MovieLensLatestReader
 from training.data.readers.ktup import KtupReader
 from training.data.readers.tables import TablesReader
 
-READERS: Mapping[str, Reader] = {reader.name: reader for reader in (KtupReader(), TablesReader())}
+_ALL: tuple[Reader, ...] = (
+    KtupReader(),
+    TablesReader(),
+    MovieLens100kReader(),
+    MovieLens1mReader(),
+    MovieLensLatestReader(),
+    BookCrossingReader(),
+    HetrecLastfmReader(),
+)
+
+READERS: Mapping[str, Reader] = {reader.name: reader for reader in _ALL}

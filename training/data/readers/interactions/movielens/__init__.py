@@ -1,0 +1,1 @@
+"""The releases of MovieLens, each with its own layout."""
