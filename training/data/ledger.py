@@ -83,8 +83,12 @@ class Ledger:
         self._entries.append(_Entry(source, rows_read, blank_lines))
         return len(self._entries) - 1
 
+    def more(self, file: int, rows: int) -> None:
+        """Enter further rows of a file: of lines that hold several, or that were read later."""
+        self._entries[file].rows_read += rows
+
     def keep(self, rows: pl.DataFrame) -> None:
-        """Enter rows that are part of the data set."""
+        """Enter rows that are part of the data set. Rows without a file were not read, but follow from others."""
         for file, count, _ in _by_file(rows):
             self._entries[file].rows_kept += count
 
@@ -153,6 +157,8 @@ def sift(rows: pl.DataFrame, good: pl.Expr, ledger: Ledger, reason: str, expecte
 
 
 def _by_file(rows: pl.DataFrame) -> Iterator[tuple[int, int, list[int]]]:
-    """Give each file with the number of its rows and the first lines of them."""
+    """Give each file with the number of its rows and the first lines of them; rows without a file count nowhere."""
     first = pl.col(LINE).sort().head(_FIRST_LINES)
-    yield from rows.group_by(FILE, maintain_order=True).agg(pl.len(), first).iter_rows()
+    yield from (
+        rows.filter(pl.col(FILE).is_not_null()).group_by(FILE, maintain_order=True).agg(pl.len(), first).iter_rows()
+    )

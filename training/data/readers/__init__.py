@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 
 from training.data.readers.base import Reader
+from training.data.readers.graphs.fb15k import Fb15kReader
+from training.data.readers.graphs.openke import OpenKeReader
 from training.data.readers.interactions.book_crossing import BookCrossingReader
 from training.data.readers.interactions.hetrec import HetrecLastfmReader
 from training.data.readers.interactions.movielens.ml_1m import MovieLens1mReader
@@ -19,6 +21,8 @@ _ALL: tuple[Reader, ...] = (
     MovieLensLatestReader(),
     BookCrossingReader(),
     HetrecLastfmReader(),
+    Fb15kReader(),
+    OpenKeReader(),
 )
 
 READERS: Mapping[str, Reader] = {reader.name: reader for reader in _ALL}

@@ -1,0 +1,1 @@
+"""Formats that hold a graph, with or without interactions."""
