@@ -32,7 +32,8 @@ class DemoFailed(Exception):
 
 def use_own_home() -> None:
     """Keep the demo away from the operator's own database and releases, unless the environment names some."""
-    os.environ.setdefault("KTUP_DATABASE_URL", f"sqlite+aiosqlite:///{HOME / 'ktup.db'}")
+    if not os.environ.get("KTUP_DATABASE_URL_FILE"):
+        os.environ.setdefault("KTUP_DATABASE_URL", f"sqlite+aiosqlite:///{HOME / 'ktup.db'}")
     os.environ.setdefault("KTUP_RELEASES_DIR", str(HOME / "releases"))
 
 

@@ -16,6 +16,7 @@ ServiceError(message)
     StorageUnavailable        the database is away, too slow, or not migrated
     Overloaded                more requests wait for scoring than the queue may hold
     MissingKey  InvalidKey  NotAllowed(scope)  RateLimited(seconds)  BodyTooLarge(most)  UnknownTenant(name)
+    ForeignOrigin  ForeignHost  a browser calls for a page that is not ours, or by a name that is not
     NotReady(missing)         the service cannot answer yet; what is missing, by name
 """
 
@@ -223,6 +224,20 @@ class NotAllowed(ServiceError):
     def __init__(self, scope: str) -> None:
         super().__init__(f"This call needs a key with the scope {scope!r}.")
         self.scope = scope
+
+
+class ForeignOrigin(ServiceError):
+    """A page of another origin wants to change something."""
+
+    def __init__(self) -> None:
+        super().__init__("Pages of this origin may not call; KTUP_CORS_ORIGINS names those that may.")
+
+
+class ForeignHost(ServiceError):
+    """The server was called by a name that is not its own."""
+
+    def __init__(self) -> None:
+        super().__init__("This server has no such name; KTUP_ALLOWED_HOSTS lists its names.")
 
 
 class RateLimited(ServiceError):

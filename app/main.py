@@ -88,7 +88,7 @@ def create_app(settings: Settings, release_store: ReleaseStore | None = None) ->
             versions.close()
             await database.close()
 
-    return create_api(lifespan, metrics)
+    return create_api(lifespan, metrics, settings.cors_origins, settings.allowed_hosts)
 
 
 def serve_from_environment() -> FastAPI:

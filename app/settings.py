@@ -7,10 +7,22 @@ import difflib
 import os
 import re
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Any, Literal
+from urllib.parse import quote
 
-from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import (
+    BeforeValidator,
+    Field,
+    SecretStr,
+    StringConstraints,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from app.secret_files import SUFFIX, read_secrets
 
 PREFIX = "KTUP_"
 RATE_LIMIT = re.compile(r"^[1-9][0-9]{0,8}/(second|minute|hour|day)$")
@@ -24,6 +36,17 @@ _DRIVERS = {
     "postgresql": "postgresql+asyncpg",
     "postgresql+asyncpg": "postgresql+asyncpg",
 }
+
+_SECRETS = ("database_password", "database_url", "redis_password", "redis_url")
+"""What may be told by a file, too: `KTUP_DATABASE_URL_FILE`."""
+
+
+def _split(given: object) -> object:
+    return [part.strip() for part in given.split(",") if part.strip()] if isinstance(given, str) else given
+
+
+Origin = Annotated[str, StringConstraints(pattern=r"^https?://[A-Za-z0-9.:\[\]-]+$", to_lower=True)]
+Host = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9.:\[\]-]+$", to_lower=True)]
 
 
 class SettingsError(Exception):
@@ -39,6 +62,9 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="forbid", env_ignore_empty=True)
 
+    # Before the URLs: these are completed by them.
+    database_password: SecretStr | None = Field(None, description="The password that KTUP_DATABASE_URL leaves out.")
+    redis_password: SecretStr | None = Field(None, description="The password that KTUP_REDIS_URL leaves out.")
     database_url: SecretStr = Field(
         SecretStr("sqlite+aiosqlite:///var/ktup.db"), description="SQLite file or PostgreSQL, as an SQLAlchemy URL."
     )
@@ -58,6 +84,14 @@ class Settings(BaseSettings):
         "auto",
         description="Who may call. `auto`: whoever has a key, and before the first key was made, only this machine "
         "itself. `keys`: only who has a key. `open`: everyone who reaches the port.",
+    )
+    cors_origins: Annotated[tuple[Origin, ...], NoDecode, BeforeValidator(_split)] = Field(
+        (), description="Origins whose pages may call from a browser, as https://HOST[:PORT], comma separated."
+    )
+    allowed_hosts: Annotated[tuple[Host, ...], NoDecode, BeforeValidator(_split)] = Field(
+        (),
+        description="Names under which the server may be called (the header Host, without the port), comma separated. "
+        "Unset: any. Set it where browsers reach a server that asks for no key.",
     )
     rate_limit: str = Field(
         "100/second",
@@ -120,31 +154,59 @@ class Settings(BaseSettings):
 
     @field_validator("database_url")
     @classmethod
-    def _check_database_url(cls, url: SecretStr) -> SecretStr:
+    def _check_database_url(cls, url: SecretStr, info: ValidationInfo) -> SecretStr:
         scheme, separator, rest = url.get_secret_value().partition("://")
         if not separator or scheme not in _DRIVERS:
             raise ValueError("expected sqlite+aiosqlite:///FILE or postgresql+asyncpg://USER:PASSWORD@HOST/NAME")
         if scheme.startswith("sqlite") and (not rest.strip("/") or ":memory:" in rest):
             raise ValueError("expected the path of a file: an in-memory SQLite database cannot be shared")
+        password = info.data.get("database_password")
+        if password is not None:
+            if scheme.startswith("sqlite"):
+                raise ValueError("SQLite has no password; leave KTUP_DATABASE_PASSWORD out")
+            if rest.find("@") < 1:
+                raise ValueError("there is a password, but no user: expected postgresql+asyncpg://USER@HOST/NAME")
+            rest = _with_password(rest, password)
         return SecretStr(f"{_DRIVERS[scheme]}://{rest}")
 
     @field_validator("redis_url")
     @classmethod
-    def _check_redis_url(cls, url: SecretStr | None) -> SecretStr | None:
-        if url is not None and not url.get_secret_value().startswith(("redis://", "rediss://", "unix://")):
+    def _check_redis_url(cls, url: SecretStr | None, info: ValidationInfo) -> SecretStr | None:
+        if url is None:
+            return None
+        scheme, _, rest = url.get_secret_value().partition("://")
+        if scheme not in ("redis", "rediss", "unix"):
             raise ValueError("expected redis://HOST:PORT/DB, rediss://… or unix://PATH")
-        return url
+        password = info.data.get("redis_password")
+        return url if password is None else SecretStr(f"{scheme}://{_with_password(rest, password)}")
+
+
+def _with_password(rest: str, password: SecretStr) -> str:
+    """Give what follows the scheme of a URL with a password, whatever signs that has.
+
+    >>> _with_password("ktup@db:5432/ktup?ssl=require", SecretStr("p@ss/w"))
+    'ktup:p%40ss%2Fw@db:5432/ktup?ssl=require'
+    """
+    place = re.match(r"[^/?#]*", rest)
+    assert place is not None
+    user, _, host = place[0].rpartition("@")
+    if ":" in user:
+        raise ValueError("it has a password of its own, and another one is set: leave one of them out")
+    return f"{user}:{quote(password.get_secret_value(), safe='')}@{host}{rest[place.end() :]}"
 
 
 def load_settings() -> Settings:
     """Read the environment.
 
     Raises:
-        SettingsError: a value cannot be used, or a variable with our prefix is not known (a typing mistake).
+        SettingsError: a value cannot be used, a file of a secret cannot be read, or a variable with our prefix is not
+            known (a typing mistake).
     """
-    problems = _unknown_variables()
+    secrets, unreadable = read_secrets([f"{PREFIX}{name}".upper() for name in _SECRETS], os.environ)
+    problems = _unknown_variables() + unreadable
+    given: dict[str, Any] = {name.removeprefix(PREFIX).lower(): SecretStr(value) for name, value in secrets.items()}
     try:
-        settings = Settings()
+        settings = Settings(**given)
     except ValidationError as error:
         problems += [f"{PREFIX}{'.'.join(map(str, e['loc'])).upper()}: {e['msg']}" for e in error.errors()]
     if problems:
@@ -155,6 +217,7 @@ def load_settings() -> Settings:
 def _unknown_variables() -> list[str]:
     """Name each KTUP_… variable that no setting reads: it is ignored otherwise, and nobody is told."""
     known = [f"{PREFIX}{name}".upper() for name in Settings.model_fields]
+    known += [f"{PREFIX}{name}".upper() + SUFFIX for name in _SECRETS]
     problems = []
     for name in sorted(os.environ):
         if name.upper().startswith(PREFIX) and name.upper() not in (*known, *_OF_CALLS):

@@ -8,6 +8,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app import access
 from app.errors import BodyTooLarge, MissingKey, ServiceError
+from app.routers.origins import without_port
 from app.routers.problems import error_response
 from app.tenancy import of_tenant
 
@@ -49,8 +50,9 @@ class Access:
             await self._app(scope, receive, send)
             return
         client = (scope.get("client") or ("",))[0]
+        host = without_port(Headers(scope=scope).get("host", "").lower()).strip("[]")
         try:
-            caller = await scope["app"].state.services.access.admit(_token(scope), client, needed)
+            caller = await scope["app"].state.services.access.admit(_token(scope), client, needed, host)
         except ServiceError as error:
             headers = {"WWW-Authenticate": "Bearer"} if isinstance(error, MissingKey) else None
             await error_response(error, headers)(scope, receive, send)

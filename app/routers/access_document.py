@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from app.errors import BodyTooLarge, InvalidKey, MissingKey, NotAllowed, RateLimited
+from app.errors import BodyTooLarge, ForeignHost, ForeignOrigin, InvalidKey, MissingKey, NotAllowed, RateLimited
 from app.routers.access import needed_scope
 from app.routers.problems import problems
 
@@ -15,7 +15,7 @@ _SCHEMES = {
 def document_access(document: dict[str, Any]) -> None:
     """Add keys, scopes and their errors to every call that needs one."""
     document["components"]["securitySchemes"] = _SCHEMES
-    refused = problems(MissingKey, InvalidKey, NotAllowed, RateLimited)
+    refused = problems(MissingKey, InvalidKey, NotAllowed, ForeignHost, ForeignOrigin, RateLimited)
     for path, methods in document["paths"].items():
         for method, operation in methods.items():
             scope = needed_scope(method.upper(), path)

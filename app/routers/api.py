@@ -1,8 +1,10 @@
 """The HTTP surface as a whole: routes, middleware, problems and their OpenAPI document, without any parts behind."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from fastapi import FastAPI
+from fastapi.middleware.cors import CORSMiddleware
 from fastapi.openapi.utils import get_openapi
 from starlette.types import Lifespan
 
@@ -12,6 +14,7 @@ from app.routers.access import Access, BodyLimit
 from app.routers.access_document import document_access
 from app.routers.instrumentation import CountedRequests, RouteNames
 from app.routers.middleware import API_VERSION, RequestContext
+from app.routers.origins import ALLOWED_HEADERS, ALLOWED_METHODS, EXPOSED_HEADERS, Origins
 from app.routers.paths import PathSegments
 from app.schemas import batches as batch_schemas
 from app.schemas import completions as completion_schemas
@@ -28,8 +31,16 @@ _DESCRIPTION = (
 )
 
 
-def create_api(lifespan: Lifespan[FastAPI] | None = None, figures: Metrics | None = None) -> FastAPI:
-    """Put the routes together. Without a lifespan that provides the services, only the document can be asked for."""
+def create_api(
+    lifespan: Lifespan[FastAPI] | None = None,
+    figures: Metrics | None = None,
+    origins: Sequence[str] = (),
+    hosts: Sequence[str] = (),
+) -> FastAPI:
+    """Put the routes together. Without a lifespan that provides the services, only the document can be asked for.
+
+    `origins` are those whose pages may call from a browser; `hosts`, the names of this server, if only some count.
+    """
     figures = figures or Metrics()
     api = FastAPI(
         title="KTUP Recommender",
@@ -50,6 +61,15 @@ def create_api(lifespan: Lifespan[FastAPI] | None = None, figures: Metrics | Non
     api.add_middleware(RouteNames)
     api.add_middleware(BodyLimit)
     api.add_middleware(Access)
+    if origins:
+        api.add_middleware(
+            CORSMiddleware,
+            allow_origins=origins,
+            allow_methods=ALLOWED_METHODS,
+            allow_headers=ALLOWED_HEADERS,
+            expose_headers=EXPOSED_HEADERS,
+        )
+    api.add_middleware(Origins, origins=origins, hosts=hosts)
     api.add_middleware(PathSegments)
     api.add_middleware(RequestContext)
     api.add_middleware(CountedRequests, metrics=figures)

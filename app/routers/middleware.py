@@ -49,6 +49,14 @@ class RequestContext:
             await response(scope, receive, answer.send)
 
 
+# What each answer tells a browser, unless its route says otherwise: take the content for what it is called, and tell no
+# other site of our paths, which hold ids. Of data, too: it is about people, so no cache keeps it; it is no page to show
+# in a frame, and nothing in it is ever run.
+_SAFE = (("X-Content-Type-Options", "nosniff"), ("Referrer-Policy", "no-referrer"))
+_DATA = (("Cache-Control", "no-store"), ("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'"))
+_JSON = "application/"
+
+
 class _Answer:
     """Sends an answer with our headers, and remembers its status."""
 
@@ -64,6 +72,8 @@ class _Answer:
             headers = MutableHeaders(scope=message)
             headers["X-Request-ID"] = self._request_id
             headers["API-Version"] = API_VERSION
+            for name, value in _SAFE + (_DATA if headers.get("content-type", _JSON).startswith(_JSON) else ()):
+                headers.setdefault(name, value)
         await self._send(message)
 
 

@@ -53,6 +53,8 @@ KINDS: Mapping[type[ServiceError], Kind] = {
     errors.InvalidKey: Kind(401, "invalid_key", "Invalid key"),
     errors.MissingKey: Kind(401, "missing_key", "Key missing"),
     errors.NotAllowed: Kind(403, "not_allowed", "Not allowed"),
+    errors.ForeignOrigin: Kind(403, "foreign_origin", "Foreign origin"),
+    errors.ForeignHost: Kind(403, "foreign_host", "Foreign host"),
     errors.RateLimited: Kind(429, "rate_limited", "Too many requests", retry_after=1),
     errors.BodyTooLarge: Kind(413, "body_too_large", "Body too large"),
     errors.NotReady: Kind(503, "not_ready", "Not ready", retry_after=2),

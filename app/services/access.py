@@ -67,8 +67,10 @@ class AccessService:
         self._in_use: tuple[float, bool] = (float("-inf"), False)
         self._found: dict[str, tuple[float, StoredKey | None]] = {}
 
-    async def admit(self, token: str | None, client: str, scope: Scope) -> Caller:
+    async def admit(self, token: str | None, client: str, scope: Scope, host: str = "localhost") -> Caller:
         """Say who calls, if this caller may do what the scope names, now.
+
+        `client` is the address that calls, `host` the name that it calls this server by.
 
         Raises:
             MissingKey, InvalidKey: keys are in use, and this is none.
@@ -76,7 +78,7 @@ class AccessService:
             RateLimited: the key called too often.
             StorageUnavailable: nothing is known of the key, and the database cannot be asked.
         """
-        caller = await self._identify(token, client)
+        caller = await self._identify(token, client, host)
         if scope not in caller.scopes:
             raise NotAllowed(scope)
         if caller.key_id is not None:
@@ -85,10 +87,13 @@ class AccessService:
                 raise RateLimited(seconds)
         return caller
 
-    async def _identify(self, token: str | None, client: str) -> Caller:
+    async def _identify(self, token: str | None, client: str, host: str) -> Caller:
         if self._mode == "open" or (self._mode == "auto" and not await self._keys_are_in_use()):
             if self._mode == "auto" and not is_loopback(client):
                 raise MissingKey("No key has been made yet: until then only this machine itself may call.")
+            if self._mode == "auto" and host and not is_loopback(host):
+                # A page of the web whose name leads to this machine: a browser would let it read our answers.
+                raise MissingKey("No key has been made yet: until then call by the name localhost.")
             return _ANYBODY
         if token is None:
             raise MissingKey

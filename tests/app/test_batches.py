@@ -44,7 +44,7 @@ async def test_each_list_is_the_one_that_a_call_for_its_user_gives(
     results = await batch(client, USERS, **options)
     assert [result["user_id"] for result in results] == USERS
     for result in results:
-        path = httpx.URL("http://test").copy_with(
+        path = httpx.URL("http://localhost").copy_with(
             raw_path=f"/users/{percent(result['user_id'])}/recommendations".encode()
         )
         alone = await client.get(path, params=options)

@@ -53,7 +53,7 @@ async def test_each_request_is_a_span_by_its_route_and_its_log_names_the_trace(
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)
     async with (
         app.router.lifespan_context(app),
-        httpx.AsyncClient(transport=transport, base_url="http://test") as client,
+        httpx.AsyncClient(transport=transport, base_url="http://localhost") as client,
     ):
         await client.post(f"/releases/{release_id}/activate")
         caller = {"traceparent": f"00-{'ab' * 16}-{'cd' * 8}-01", "x-request-id": "mine"}
