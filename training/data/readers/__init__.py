@@ -6,10 +6,14 @@ from training.data.readers.base import Reader
 from training.data.readers.graphs.fb15k import Fb15kReader
 from training.data.readers.graphs.openke import OpenKeReader
 from training.data.readers.interactions.book_crossing import BookCrossingReader
+from training.data.readers.interactions.gorse import GorseReader
 from training.data.readers.interactions.hetrec import HetrecLastfmReader
 from training.data.readers.interactions.movielens.ml_1m import MovieLens1mReader
 from training.data.readers.interactions.movielens.ml_100k import MovieLens100kReader
 from training.data.readers.interactions.movielens.ml_latest import MovieLensLatestReader
+from training.data.readers.interactions.recbole import RecboleReader
+from training.data.readers.interactions.recombee import RecombeeReader
+from training.data.readers.interactions.table.table import TableReader
 from training.data.readers.ktup import KtupReader
 from training.data.readers.tables import TablesReader
 
@@ -21,6 +25,10 @@ _ALL: tuple[Reader, ...] = (
     MovieLensLatestReader(),
     BookCrossingReader(),
     HetrecLastfmReader(),
+    RecboleReader(),
+    GorseReader(),
+    RecombeeReader(),
+    TableReader(),
     Fb15kReader(),
     OpenKeReader(),
 )

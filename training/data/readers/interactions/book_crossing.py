@@ -7,8 +7,8 @@ import polars as pl
 
 from training.data.ledger import Ledger
 from training.data.readers.base import NOT_MINE, Part, RawTables, ReadOptions, Recognition
-from training.data.readers.interactions import facts, heads
-from training.data.readers.interactions.files import LATIN, Files, titled
+from training.data.readers.interactions.shared import facts, heads
+from training.data.readers.interactions.shared.files import LATIN, Files, titled
 from training.data.readers.rows import CSV, Dialect
 from training.data.readers.source import Source
 

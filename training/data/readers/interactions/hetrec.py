@@ -4,8 +4,8 @@ import polars as pl
 
 from training.data.ledger import Ledger, sift
 from training.data.readers.base import Part, RawTables, ReadOptions, Recognition, require_ids
-from training.data.readers.interactions import facts, heads
-from training.data.readers.interactions.files import LATIN, Files, titled
+from training.data.readers.interactions.shared import facts, heads
+from training.data.readers.interactions.shared.files import LATIN, Files, titled
 from training.data.readers.rows import TSV
 from training.data.readers.source import Source
 

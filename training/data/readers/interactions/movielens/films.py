@@ -2,7 +2,7 @@
 
 import polars as pl
 
-from training.data.readers.interactions import facts
+from training.data.readers.interactions.shared import facts
 
 GENRE, RELEASE = "genre", "release"
 NO_GENRES = "(no genres listed)"

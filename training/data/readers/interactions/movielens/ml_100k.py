@@ -5,9 +5,9 @@ import polars as pl
 from training.data.errors import MalformedFile
 from training.data.ledger import Ledger
 from training.data.readers.base import Part, RawTables, ReadOptions, Recognition
-from training.data.readers.interactions import facts, heads
-from training.data.readers.interactions.files import LATIN, Files, titled
 from training.data.readers.interactions.movielens import films
+from training.data.readers.interactions.shared import facts, heads
+from training.data.readers.interactions.shared.files import LATIN, Files, titled
 from training.data.readers.rows import Dialect
 from training.data.readers.source import Source
 

@@ -2,9 +2,9 @@
 
 from training.data.ledger import Ledger
 from training.data.readers.base import Part, RawTables, ReadOptions, Recognition
-from training.data.readers.interactions import heads
-from training.data.readers.interactions.files import LATIN, Files, titled
 from training.data.readers.interactions.movielens import films
+from training.data.readers.interactions.shared import heads
+from training.data.readers.interactions.shared.files import LATIN, Files, titled
 from training.data.readers.rows import Dialect
 from training.data.readers.source import Source
 

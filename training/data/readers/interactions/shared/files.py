@@ -1,6 +1,6 @@
 """The files of one source, read with the dialect that its format fixes."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Self
@@ -16,7 +16,8 @@ from training.data.readers.times import parse_timestamp
 
 LATIN = "latin-1"  # what the files of the nineties and two-thousands hold where they are not UTF-8; it loses no byte
 IDS = ("user_id", "item_id")
-_SPOKEN = {"\t": "tabs", ",": "commas", ";": "semicolons", " ": "blanks"}
+Columns = Sequence[str] | Mapping[str, str] | Header
+SPOKEN = {"\t": "tabs", ",": "commas", ";": "semicolons", " ": "blanks"}
 
 
 @dataclass(frozen=True)
@@ -48,9 +49,10 @@ class Files:
     def rows(
         self,
         path: Path,
-        columns: Sequence[str] | Mapping[str, str],
+        columns: Columns,
         *,
         optional: Sequence[str] = (),
+        expected: str | None = None,
         refine: Refine | None = None,
         intern: Sequence[str] = (),
     ) -> pl.DataFrame:
@@ -58,17 +60,18 @@ class Files:
 
         Args:
             path: the file.
-            columns: the names of the cells in their order, or ours -> the header's where there is one.
+            columns: the names of the cells in their order; where there is a header, ours -> the header's, or a
+                function as `read_rows` takes it.
             optional: of ours, those that may be missing; they are not in the result, then.
+            expected: what stands in for "a header with the columns ..." in messages.
             refine, intern: as in `read_rows`.
         """
-        header = named(columns, optional) if isinstance(columns, Mapping) else columns
         return read_rows(
             self.source,
             path,
             self.dialect,
-            columns=header,
-            expected=self._expected(columns, optional),
+            columns=named(columns, optional) if isinstance(columns, Mapping) else columns,
+            expected=expected or self._expected(columns, optional),
             options=self.options,
             ledger=self.ledger,
             refine=refine,
@@ -77,31 +80,55 @@ class Files:
         )
 
     def interactions(
-        self, path: Path, columns: Sequence[str] | Mapping[str, str], *, optional: Sequence[str] = ()
+        self,
+        path: Path,
+        columns: Columns,
+        *,
+        optional: Sequence[str] = (),
+        expected: str | None = None,
+        first: Refine | None = None,
     ) -> pl.DataFrame:
-        """Read who met what: user_id and item_id, and numbers in `value` and `timestamp`, null where there is none."""
-        refine = interactions(self.options, self.ledger)
-        rows = self.rows(path, columns, optional=optional, refine=refine, intern=IDS)
+        """Read who met what: user_id and item_id, and numbers in `value` and `timestamp`, null where there is none.
+
+        Args:
+            path, columns, optional, expected: as in `rows`.
+            first: changes texts before numbers are made of them.
+        """
+        numbers = interactions(self.options, self.ledger)
+        refine = numbers if first is None else lambda rows: numbers(first(rows))
+        rows = self.rows(path, columns, optional=optional, expected=expected, refine=refine, intern=IDS)
         self.ledger.check()
         return rows
 
     def listed(self, path: Path | None, columns: Sequence[str] | Mapping[str, str], key: str) -> pl.DataFrame:
         """Read a list of things, each once; none where there is no such file."""
         if path is None:
-            return pl.DataFrame(schema=dict.fromkeys(ORIGIN, pl.Int64) | dict.fromkeys(columns, pl.String))
+            return none_of(columns)
         return once(self.rows(path, columns), key, self.ledger)
 
     def leave(self, reasons: Mapping[str, str]) -> None:
         """Warn of each of these files that is there: it is not used."""
         self.warnings.extend(f"{name} is not used: {why}" for name, why in reasons.items() if self.source.find(name))
 
-    def _expected(self, columns: Sequence[str] | Mapping[str, str], optional: Sequence[str]) -> str:
-        separator = _SPOKEN.get(self.dialect.separator, self.dialect.separator)
+    def _expected(self, columns: Columns, optional: Sequence[str]) -> str:
+        if callable(columns):
+            return "a header with the columns of this format"
+        separator = SPOKEN.get(self.dialect.separator, self.dialect.separator)
         if isinstance(columns, Mapping):
             needed = ", ".join(theirs for ours, theirs in columns.items() if ours not in optional)
             return f"a header with the columns {needed}, each once, separated by {separator}"
         names = ", ".join(columns[:5]) + ", …" * (len(columns) > 5)
         return f"{len(columns)} columns separated by {separator} ({names})"
+
+
+def every_column(header: tuple[str, ...]) -> Mapping[str, int] | None:
+    """Give the places of all columns that have a name, the first of each; no header is one where none has."""
+    return {apart(name): header.index(name) for name in header if name} or None
+
+
+def none_of(columns: Iterable[str]) -> pl.DataFrame:
+    """Give these columns of texts with their origin, and no row."""
+    return pl.DataFrame(schema=dict.fromkeys(ORIGIN, pl.Int64) | dict.fromkeys(columns, pl.String))
 
 
 def interactions(options: ReadOptions, ledger: Ledger) -> Refine:
@@ -111,7 +138,8 @@ def interactions(options: ReadOptions, ledger: Ledger) -> Refine:
         absent = [pl.lit("").alias(column) for column in ("value", "timestamp") if column not in rows.columns]
         rows = require_ids(rows.with_columns(absent), IDS, ledger)
         rows = parse_value(rows, "value", ledger)
-        return parse_timestamp(rows, "timestamp", options.time_unit, ledger)
+        rows = parse_timestamp(rows, "timestamp", options.time_unit, ledger)
+        return rows.select(*ORIGIN, *IDS, "value", "timestamp", pl.exclude(*ORIGIN, *IDS, "value", "timestamp"))
 
     return refine
 
@@ -128,6 +156,11 @@ def named(columns: Mapping[str, str], optional: Sequence[str] = ()) -> Header:
         return found if certain and all(header.count(columns[ours]) == 1 for ours in found) else None
 
     return places
+
+
+def apart(column: str) -> str:
+    """Give the trimmed name of a column of theirs, kept apart from those of our own `_file` and `_line`."""
+    return f"({column.strip()})" if column.strip() in ORIGIN else column.strip()
 
 
 def once(rows: pl.DataFrame, key: str, ledger: Ledger) -> pl.DataFrame:

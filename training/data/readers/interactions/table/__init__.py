@@ -1,0 +1,1 @@
+"""Any table, told by its columns."""
