@@ -15,7 +15,8 @@ from training.data.report import Drop, FileReport
 
 FILE = "_file"  # where a row came from: the place of its file in the ledger ...
 LINE = "_line"  # ... and the line it starts on, counted from 1
-ORIGIN = (FILE, LINE)
+ORIGIN = (FILE, LINE)  # both are null in rows that follow from others and were not read themselves
+ORIGIN_TYPES = {FILE: pl.UInt16(), LINE: pl.UInt32()}
 
 _FIRST_LINES = 5
 _SHOWN_CHARACTERS = 80
@@ -62,8 +63,8 @@ class _Bad:
 @dataclass
 class _Entry:
     source: SourceFile
-    rows_read: int
-    blank_lines: int
+    rows_read: int = 0
+    blank_lines: int = 0
     rows_kept: int = 0
     dropped: dict[tuple[str, bool], tuple[int, list[int]]] = field(default_factory=dict)
     first_bad: _Bad | None = None
@@ -78,18 +79,19 @@ class Ledger:
         self.warnings: list[str] = []
         self._entries: list[_Entry] = []
 
-    def open(self, source: SourceFile, rows_read: int, blank_lines: int) -> int:
+    def open(self, source: SourceFile) -> int:
         """Enter a file; the number given back marks its rows in the column `_file`."""
-        self._entries.append(_Entry(source, rows_read, blank_lines))
+        self._entries.append(_Entry(source))
         return len(self._entries) - 1
 
-    def more(self, file: int, rows: int) -> None:
-        """Enter further rows of a file: of lines that hold several, or that were read later."""
-        self._entries[file].rows_read += rows
+    def count(self, file: int, rows_read: int, blank_lines: int = 0) -> None:
+        """Enter how many more rows of a file were read."""
+        self._entries[file].rows_read += rows_read
+        self._entries[file].blank_lines += blank_lines
 
     def keep(self, rows: pl.DataFrame) -> None:
-        """Enter rows that are part of the data set. Rows without a file were not read, but follow from others."""
-        for file, count, _ in _by_file(rows):
+        """Enter rows that are part of the data set; those without an origin are not counted."""
+        for file, count in rows.filter(pl.col(FILE).is_not_null()).group_by(FILE).len().iter_rows():
             self._entries[file].rows_kept += count
 
     def drop(self, rows: pl.DataFrame, reason: str) -> None:
@@ -147,6 +149,11 @@ class Ledger:
         )
 
 
+def originated(file: int, lines: pl.Series) -> pl.DataFrame:
+    """Give the origin of rows of one file as the columns `_file` and `_line`."""
+    return pl.DataFrame({LINE: lines}).select(pl.lit(file).alias(FILE), LINE).cast(ORIGIN_TYPES)  # type: ignore[arg-type]
+
+
 def sift(rows: pl.DataFrame, good: pl.Expr, ledger: Ledger, reason: str, expected: str) -> pl.DataFrame:
     """Keep the rows that are good (null is not good); reject the others in the ledger."""
     mask = rows.select(good.fill_null(False).alias("good"))["good"]
@@ -157,8 +164,8 @@ def sift(rows: pl.DataFrame, good: pl.Expr, ledger: Ledger, reason: str, expecte
 
 
 def _by_file(rows: pl.DataFrame) -> Iterator[tuple[int, int, list[int]]]:
-    """Give each file with the number of its rows and the first lines of them; rows without a file count nowhere."""
-    first = pl.col(LINE).sort().head(_FIRST_LINES)
+    """Give each file with the number of its rows and the first lines of them; rows without an origin are left out."""
+    first = pl.col(LINE).bottom_k(_FIRST_LINES).sort()
     yield from (
         rows.filter(pl.col(FILE).is_not_null()).group_by(FILE, maintain_order=True).agg(pl.len(), first).iter_rows()
     )

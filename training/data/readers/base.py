@@ -6,14 +6,13 @@ from typing import Literal, Protocol
 
 import polars as pl
 
-from training.data.ledger import FILE, LINE, Ledger, sift
+from training.data.ledger import ORIGIN_TYPES, Ledger, sift
 from training.data.readers.source import Source
 
 Part = Literal["interactions", "triples", "links"]
 TimeUnit = Literal["s", "ms", "us", "iso"]
 Zeros = Literal["keep", "drop", "implicit"]
 
-_ORIGIN = {FILE: pl.Int64, LINE: pl.Int64}
 _TEXT = pl.String
 
 
@@ -58,23 +57,23 @@ class ReadOptions:
 def no_interactions() -> pl.DataFrame:
     """Give interactions without a row, for sources that have none."""
     return pl.DataFrame(
-        schema={**_ORIGIN, "user_id": _TEXT, "item_id": _TEXT, "value": pl.Float64, "timestamp": pl.Int64}
+        schema={**ORIGIN_TYPES, "user_id": _TEXT, "item_id": _TEXT, "value": pl.Float64, "timestamp": pl.Int64}
     )
 
 
 def no_triples() -> pl.DataFrame:
     """Give triples without a row."""
-    return pl.DataFrame(schema={**_ORIGIN, "head": _TEXT, "relation": _TEXT, "tail": _TEXT})
+    return pl.DataFrame(schema={**ORIGIN_TYPES, "head": _TEXT, "relation": _TEXT, "tail": _TEXT})
 
 
 def no_links() -> pl.DataFrame:
     """Give links without a row."""
-    return pl.DataFrame(schema={**_ORIGIN, "item_id": _TEXT, "entity_id": _TEXT})
+    return pl.DataFrame(schema={**ORIGIN_TYPES, "item_id": _TEXT, "entity_id": _TEXT})
 
 
 def no_item_facts() -> pl.DataFrame:
     """Give facts of items without a row."""
-    return pl.DataFrame(schema={**_ORIGIN, "item_id": _TEXT, "relation": _TEXT, "tail": _TEXT})
+    return pl.DataFrame(schema={**ORIGIN_TYPES, "item_id": _TEXT, "relation": _TEXT, "tail": _TEXT})
 
 
 @dataclass(frozen=True)

@@ -1,20 +1,20 @@
 """Text files to rows with their origin, piece by piece: what every reader of lines and columns stands on."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import ClassVar, Literal, Self
+from typing import ClassVar, Self
 
 import polars as pl
 
 from training.data.errors import MalformedFile
-from training.data.ledger import FILE, LINE, ORIGIN, Ledger, SourceFile, SourceText, sift
+from training.data.ledger import FILE, LINE, ORIGIN, Ledger, SourceFile, originated, sift
 from training.data.readers.base import ReadOptions
-from training.data.readers.sheet import LINES, WHITESPACE, Sheet, cell, parse_plain, parse_quoted
+from training.data.readers.pieces import MAX_LINE, Cut, LineTooLong, Quoting, sheets
+from training.data.readers.sheet import LINES, WHITESPACE, Sheet, cell
 from training.data.readers.source import Source
-from training.data.readers.text import read_text
+from training.data.readers.text import open_text
 
-Quoting = Literal["none", "rfc4180", "backslash"]
 Header = Callable[[tuple[str, ...]], Mapping[str, int] | None]
 Refine = Callable[[pl.DataFrame], pl.DataFrame]
 
@@ -87,43 +87,44 @@ def read_rows(
         MissingFile, UndecodableFile: the file cannot be read.
         MalformedFile: its header is not as expected; names its line, what was expected and what was found.
     """
-    name = source.name_of(path)
+    name, encoding = source.name_of(path), options.encoding or fallback
     options.progress(f"reading {name}")
-    text = read_text(path, name, encoding=options.encoding or fallback, expected=expected)
-    sheet = _parse(text.text, dialect, None if callable(columns) else len(columns))
-    places = _places(path, sheet, columns, expected, text)
-    width = f"{len(sheet.header)} columns ({', '.join(sheet.header)})" if sheet.header else expected
-    rows = enter(text.file, sheet, ledger, width).select(*ORIGIN, **{n: pl.col(cell(p)) for n, p in places.items()})
-    rows = rows if refine is None else refine(rows)
-    return rows.with_columns(pl.col(column).cast(pl.Categorical) for column in intern)
+    file, texts = open_text(path, name, encoding=encoding, expected=expected, count_bytes=options.count_bytes)
+    entry, frames = ledger.open(file), []
+    places: Mapping[str, int] = {} if callable(columns) else {column: place for place, column in enumerate(columns)}
+    for sheet in _sheets(path, texts, dialect, None if callable(columns) else len(columns)):
+        if callable(columns) and not places:
+            places = _places(file, sheet, columns, expected)
+        width = f"{len(sheet.header)} columns ({', '.join(sheet.header)})" if sheet.header else expected
+        rows = enter(entry, sheet, ledger, width).select(*ORIGIN, **{n: pl.col(cell(p)) for n, p in places.items()})
+        rows = rows if refine is None else refine(rows)
+        frames.append(rows.with_columns(pl.col(column).cast(pl.Categorical) for column in intern))
+    return pl.concat(frames)
 
 
-def enter(file: SourceFile, sheet: Sheet, ledger: Ledger, expected: str) -> pl.DataFrame:
+def enter(entry: int, sheet: Sheet, ledger: Ledger, expected: str) -> pl.DataFrame:
     """Enter a sheet in the ledger and give its rows with their origin.
 
     Rows of another width are rejected as not `expected`, and so are rows with a NUL character, which no database text
     can hold (UTF-16 that was read as UTF-8 is full of them).
     """
-    place = ledger.open(file, sheet.rows.height + len(sheet.bad_lines), sheet.blank_lines)
-    origin = pl.lit(place, dtype=pl.Int64).alias(FILE)
-    ledger.reject(pl.DataFrame({LINE: sheet.bad_lines}).with_columns(origin), "wrong number of columns", expected)
+    ledger.count(entry, sheet.rows.height + len(sheet.bad_lines), sheet.blank_lines)
+    ledger.reject(originated(entry, sheet.bad_lines), "wrong number of columns", expected)
+    rows = sheet.rows.with_columns(originated(entry, sheet.rows[LINE]))
     nul = pl.any_horizontal(pl.exclude(LINE, FILE).str.contains("\0", literal=True))
-    return sift(sheet.rows.with_columns(origin), ~nul, ledger, "NUL character", "text without NUL characters")
+    return sift(rows, ~nul, ledger, "NUL character", "text without NUL characters")
 
 
-def _parse(text: str, dialect: Dialect, width: int | None) -> Sheet:
-    if dialect.quoting == "none":
-        return parse_plain(text, dialect.separator, width)
-    escape = "\\" if dialect.quoting == "backslash" else None
-    return parse_quoted(text, dialect.separator, width, quote=dialect.quote, escape=escape)
+def _sheets(path: Path, texts: Iterator[str], dialect: Dialect, width: int | None) -> Iterator[Sheet]:
+    try:
+        yield from sheets(texts, Cut(dialect.separator, dialect.quoting, dialect.quote), width)
+    except LineTooLong as error:
+        expected = f"lines of at most {MAX_LINE:,} characters"
+        raise MalformedFile(path, error.line, expected, "a longer one without an end") from None
 
 
-def _places(
-    path: Path, sheet: Sheet, columns: Sequence[str] | Header, expected: str, text: SourceText
-) -> Mapping[str, int]:
-    if not callable(columns):
-        return {name: place for place, name in enumerate(columns)}
+def _places(file: SourceFile, sheet: Sheet, columns: Header, expected: str) -> Mapping[str, int]:
     places = columns(sheet.header or ())
     if places is None:
-        raise MalformedFile(path, sheet.header_line, expected, text.file.line(sheet.header_line))
+        raise MalformedFile(file.path, sheet.header_line, expected, file.line(sheet.header_line))
     return places

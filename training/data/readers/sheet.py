@@ -23,10 +23,10 @@ class Sheet:
     """Rows whose number of cells is right, and where the others start.
 
     Attributes:
-        header: the trimmed cells of the first row, or None where it was asked to be data.
+        header: the trimmed cells of the first row; None where it was asked to be data, or there is none.
         header_line: the line of the header; 1 where there is none.
         rows: `_line` (int64) and the trimmed texts `cell_0`, `cell_1`, ...
-        bad_lines: first lines of the records with another number of cells, or with broken quotes.
+        bad_lines: first lines (int64) of the records with another number of cells, or with broken quotes.
         blank_lines: lines of nothing but white space, which are no rows.
     """
 
@@ -50,7 +50,7 @@ def parse_plain(text: str, separator: str, width: int | None = None) -> Sheet:
         separator: one or more characters; `WHITESPACE` is any run of blanks and tabs, `LINES` never splits.
         width: cells of a row, or None where the first row that is not blank is a header.
     """
-    lines = text.replace("\r\n", "\n").replace("\r", "\n").removesuffix("\n").split("\n") if text else []
+    lines = normal_ends(text).split("\n") if text else []
     table = pl.DataFrame({"text": pl.Series(lines, dtype=pl.String)}).with_row_index(LINE, offset=1)
     if separator == WHITESPACE:
         table, separator = table.with_columns(pl.col("text").str.strip_chars().str.replace_all(r"[ \t]+", "\t")), "\t"
@@ -60,9 +60,11 @@ def parse_plain(text: str, separator: str, width: int | None = None) -> Sheet:
     full = table.filter(~blank).cast({LINE: pl.Int64})
     blanks = table.height - full.height
     header, header_line = None, 1
-    if width is None:
-        first = full["text"][0] if full.height else ""
-        header, header_line = trimmed(first.split(separator or None)), full[LINE][0] if full.height else 1
+    if width is None and full.is_empty():
+        width = 1
+    elif width is None:
+        first, header_line = full["text"][0], full[LINE][0]
+        header = trimmed(first.split(separator) if separator else [first])
         full, width = full.slice(1), len(header)
     rows, bad = _split(full, separator, width)
     return Sheet(header, header_line, rows, bad, blanks)
@@ -85,16 +87,40 @@ def parse_quoted(
     """
     if quote not in text and (escape is None or escape not in text):
         return parse_plain(text, separator, width)
-    records = list(_records(text, separator, quote, escape))
+    return parse_quoted_piece(text, separator, width, quote=quote, escape=escape, last=True)[0]
+
+
+def parse_quoted_piece(
+    text: str, separator: str, width: int | None, *, quote: str, escape: str | None, last: bool
+) -> tuple[Sheet, str]:
+    """Split a piece that ends with a line, as `parse_quoted`; what the next piece may change is given back as text.
+
+    A record takes at most `MAX_RECORD_LINES`, so only those that start within that many lines of the end may change.
+    """
+    lines = _Lines(text)
+    records = list(_records(lines, separator, quote, escape, len(lines) if last else len(lines) - MAX_RECORD_LINES))
     full = [record for record in records if not _is_blank(record[1])]
     blanks, header, header_line = len(records) - len(full), None, 1
-    if width is None:
-        header_line, cells = full[0] if full else (1, [])
-        header, full = trimmed(cells or [""]), full[1:]
+    if width is None and not full:
+        width = 1
+    elif width is None:
+        (header_line, cells), full = full[0], full[1:]
+        header = trimmed(cells or [""])
         width = len(header)
     good = [record for record in full if len(record[1]) == width]
     bad = pl.Series(LINE, [line for line, cells in full if len(cells) != width], dtype=pl.Int64)
-    return Sheet(header, header_line, _frame(good, width), bad, blanks)
+    return Sheet(header, header_line, _frame(good, width), bad, blanks), lines.rest()
+
+
+def line_ends(text: str) -> int:
+    """Count the line ends CRLF, LF and CR."""
+    return text.count("\n") + (text.count("\r") - text.count("\r\n") if "\r" in text else 0)
+
+
+def normal_ends(text: str) -> str:
+    """Give the text with LF for every line end, and none at the end."""
+    text = text.replace("\r\n", "\n").replace("\r", "\n") if "\r" in text else text
+    return text.removesuffix("\n")
 
 
 def parse_csv(text: str, separator: str) -> Sheet:
@@ -123,11 +149,10 @@ def _frame(records: Sequence[Record], width: int) -> pl.DataFrame:
     return pl.DataFrame([pl.Series(LINE, [line for line, _ in records], dtype=pl.Int64), *texts])
 
 
-def _records(text: str, separator: str, quote: str, escape: str | None) -> Iterator[Record]:
-    """Give each record with its first line; one with broken quotes has no cells and ends with its line."""
-    lines = _Lines(text)
+def _records(lines: "_Lines", separator: str, quote: str, escape: str | None, end: int) -> Iterator[Record]:
+    """Give each record that starts before line `end`; one with broken quotes has no cells and ends with its line."""
     reader = csv.reader(lines, delimiter=separator, quotechar=quote, escapechar=escape, strict=True)
-    while True:
+    while lines.place < end:
         start = lines.start()
         try:
             cells = next(reader)
@@ -147,6 +172,13 @@ class _Lines:
     def __init__(self, text: str) -> None:
         self._lines = list(io.StringIO(text, newline=""))
         self.place = self._limit = 0
+
+    def __len__(self) -> int:
+        return len(self._lines)
+
+    def rest(self) -> str:
+        """Give the lines that were not read."""
+        return "".join(self._lines[self.place :])
 
     def start(self) -> int:
         """Begin a record here."""
