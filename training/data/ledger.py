@@ -79,9 +79,9 @@ class Ledger:
         self.warnings: list[str] = []
         self._entries: list[_Entry] = []
 
-    def open(self, source: SourceFile) -> int:
+    def open(self, source: SourceFile, rows_read: int = 0, blank_lines: int = 0) -> int:
         """Enter a file; the number given back marks its rows in the column `_file`."""
-        self._entries.append(_Entry(source))
+        self._entries.append(_Entry(source, rows_read, blank_lines))
         return len(self._entries) - 1
 
     def count(self, file: int, rows_read: int, blank_lines: int = 0) -> None:

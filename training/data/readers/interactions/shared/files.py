@@ -8,7 +8,7 @@ from typing import Self
 import polars as pl
 
 from training.data.errors import MissingFile
-from training.data.ledger import ORIGIN, Ledger
+from training.data.ledger import ORIGIN_TYPES, Ledger
 from training.data.readers.base import ReadOptions, parse_value, require_ids
 from training.data.readers.rows import Dialect, Header, Refine, read_rows
 from training.data.readers.source import Source
@@ -128,7 +128,7 @@ def every_column(header: tuple[str, ...]) -> Mapping[str, int] | None:
 
 def none_of(columns: Iterable[str]) -> pl.DataFrame:
     """Give these columns of texts with their origin, and no row."""
-    return pl.DataFrame(schema=dict.fromkeys(ORIGIN, pl.Int64) | dict.fromkeys(columns, pl.String))
+    return pl.DataFrame(schema=ORIGIN_TYPES | dict.fromkeys(columns, pl.String))
 
 
 def interactions(options: ReadOptions, ledger: Ledger) -> Refine:
