@@ -8,7 +8,7 @@ from typing import Self
 import polars as pl
 
 from training.data.errors import MissingFile
-from training.data.ledger import ORIGIN_TYPES, Ledger
+from training.data.ledger import ORIGIN, ORIGIN_TYPES, Ledger
 from training.data.readers.base import ReadOptions, parse_value, require_ids
 from training.data.readers.rows import Dialect, Header, Refine, read_rows
 from training.data.readers.source import Source
