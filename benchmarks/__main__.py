@@ -76,7 +76,7 @@ def main(
 
 def _train(data: Path, preset: str, epochs: int, run: Path) -> None:
     errors.print(f"training {preset}, {epochs} epochs")
-    training = ["train", "--data", str(data), "--preset", preset, "--threads", "1", "--out", str(run)]
+    training = ["train", "--data", str(data), "--preset", preset, "--threads", "1", "--out", str(run), "--no-report"]
     call([sys.executable, "-m", "training", *training, "--set", f"epochs={epochs}", "--set", "validation.every=1"])
 
 

@@ -16,7 +16,7 @@ from models.registry import REGISTRY
 from models.retrieval.stored import Kind
 from training.cli_audit import audit_command
 from training.cli_convert import convert
-from training.cli_report import report
+from training.cli_report import ReportOption, report, report_of_run
 from training.cli_shared import (
     DataOption,
     DeviceOption,
@@ -72,19 +72,23 @@ def train_command(
     progress: Annotated[
         Path | None, typer.Option(help="A JSON file to keep up to date with how far the run is, for others to read.")
     ] = None,
+    with_report: ReportOption = True,
 ) -> None:
-    """Train a model; the best epoch on validation becomes OUT/checkpoint."""
+    """Train a model; the best epoch on validation becomes OUT/checkpoint, and OUT/report.html tells how it went."""
     with told_plainly():
         recipe = load_recipe(preset, system, parse_overrides(settings or []))
         _note_cold_start(recipe, warm_starts or [])
         set_threads(threads)
-        dataset = IndexedDataset.of(Dataset.load(data))
+        loaded = Dataset.load(data)
+        dataset = IndexedDataset.of(loaded)
         for path in warm_starts or []:
             _note_other_data(path, dataset)
         with RichObserver(recipe.config.epochs) as observer:
             told = Observers(observer, *([FileObserver(progress, recipe.config.epochs)] if progress else []))
             result = train(recipe.config, dataset, run, choose_device(device), told, resume, warm_starts or [])
-    say(f"best epoch {result.best_epoch} of {len(result.history)}: {result.checkpoint}")
+        say(f"best epoch {result.best_epoch} of {len(result.history)}: {result.checkpoint}")
+        if with_report:
+            report_of_run(run, loaded, choose_device(device))
 
 
 @app.command("refit")
@@ -101,15 +105,19 @@ def refit_command(
         bool, typer.Option(help="Learn from the validation facts, too; `release` then needs --probabilities-of.")
     ] = True,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --out after a stop or kill.")] = False,
+    with_report: ReportOption = True,
 ) -> None:
     """Train a checkpoint's settings again, on the validation rows too, for serving."""
     with told_plainly():
         config = refit_config(checkpoint, warm_starts or [], facts)
         set_threads(threads)
-        dataset = IndexedDataset.of(Dataset.load(data))
+        loaded = Dataset.load(data)
+        dataset = IndexedDataset.of(loaded)
         with RichObserver(config.stop_epoch or config.epochs) as observer:
             result = train(config, dataset, run, choose_device(device), observer, resume, warm_starts or [])
-    say(f"refit of {len(result.history)} epochs: {result.checkpoint}")
+        say(f"refit of {len(result.history)} epochs: {result.checkpoint}")
+        if with_report:
+            report_of_run(run, loaded, choose_device(device))
 
 
 @app.command("evaluate")

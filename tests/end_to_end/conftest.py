@@ -50,7 +50,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Built:
     for release_id, epochs in ((made.first, 8), (made.second, 2)):
         out = home / f"run-{release_id}"
         settings = ["--set", f"epochs={epochs}", "--threads", 1]
-        run("training", "train", "--preset", "sample", "--data", made.dataset, "--out", out, *settings)
+        run("training", "train", "--no-report", "--preset", "sample", "--data", made.dataset, "--out", out, *settings)
         arguments = ["--checkpoint", out / "checkpoint", "--releases", made.releases, "--id", release_id]
         run("training", "release", "--data", made.dataset, *arguments)
     return made

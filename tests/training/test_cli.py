@@ -51,7 +51,7 @@ class Workplace:
         return self.folder / "run" / "checkpoint"
 
     def training(self, out: Path | str, *more: object) -> list[object]:
-        return ["train", "--data", self.data, "--preset", self.settings, "--out", out, *more]
+        return ["train", "--data", self.data, "--preset", self.settings, "--out", out, "--no-report", *more]
 
 
 def call(*arguments: object) -> tuple[int, str, str]:

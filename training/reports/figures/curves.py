@@ -7,7 +7,7 @@ from the least to the largest value of its own curve, which brings both to the s
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,16 +44,21 @@ class Curves:
 
 def curves_of(run: RunResult) -> Curves | None:
     """Read the curves of a run off its history; None where it did not validate both tasks."""
+    return curves_of_history(run.history, run.seed, run.settings["validation"]["top_n"])
+
+
+def curves_of_history(history: Sequence[Mapping[str, Any]], seed: int, top_n: int) -> Curves | None:
+    """Read the curves off the records of the epochs; None where none of them validated both tasks."""
     both = [
         (record["epoch"], record["valid"]["f1"], record["valid"]["hits"])
-        for record in run.history
+        for record in history
         if {"f1", "hits"} <= record.get("valid", {}).keys()
     ]
     if not both:
         return None
     epochs, f1, hits = zip(*both, strict=True)
     shares = (100 * np.array(values, dtype=np.float64) for values in (f1, hits))
-    return Curves(run.seed, run.settings["validation"]["top_n"], np.array(epochs), *shares)
+    return Curves(seed, top_n, np.array(epochs), *shares)
 
 
 def all_curves(results: Results) -> dict[str, list[Curves]]:
@@ -83,6 +88,13 @@ def draw_curves(curves: Mapping[str, Sequence[Curves]], folder: Path, name: str)
         for place, (system, axes) in enumerate(zip(DRAWN, figure.subplots(2, 2).flat, strict=True)):
             _panel(axes, f"({'abcd'[place]}) {name_of(system)}", next(iter(curves.get(system, ())), None))
         figure.suptitle("Validation while training: facts (left axis) and recommendation (right axis)", fontsize=11)
+        save(figure, folder, name)
+
+
+def draw_one(curves: Curves, folder: Path, name: str) -> None:
+    """Draw the curves of one run; writes name.png and name.svg."""
+    with new_figure(9, 3.8) as figure:
+        _panel(figure.subplots(), "Validation while training", curves)
         save(figure, folder, name)
 
 

@@ -13,6 +13,7 @@ from training.reports.published import WITHOUT_GRAPH
 from training.reports.results import ReportError
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 BARS, INK, GREY = "#d9d9d9", "#222222", "#767676"
@@ -77,6 +78,11 @@ def new_figure(width: float, height: float) -> Iterator["Figure"]:
         raise ReportError("plots need matplotlib: pip install --group report") from None
     with matplotlib.rc_context(_SETTINGS):
         yield Figure(figsize=(width, height), layout="constrained")
+
+
+def one_sided(axes: "Axes") -> None:
+    """Leave the right edge off: nothing is read there."""
+    axes.spines["right"].set_visible(False)
 
 
 def save(figure: "Figure", folder: Path, name: str) -> None:
