@@ -74,7 +74,7 @@ def _members(cell: str, relation: str) -> Iterator[tuple[str, str]]:
 
 
 def _texts(value: object) -> Iterator[str]:
-    """Give the texts in a JSON value; nested objects, truth values and nulls are no values of facts."""
+    """Give texts and numbers, as written, in a JSON value; objects, truth values and nulls are no values of facts."""
     for member in value if isinstance(value, list) else [value]:
         if isinstance(member, str) and is_storable(member):
             yield member.strip()
