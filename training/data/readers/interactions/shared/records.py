@@ -8,7 +8,7 @@ from pathlib import Path
 import polars as pl
 
 from training.data.errors import MalformedFile
-from training.data.ledger import FILE, LINE, ORIGIN, SourceFile, sift
+from training.data.ledger import LINE, ORIGIN, SourceFile, originated, sift
 from training.data.readers.interactions.shared.facts import has_half
 from training.data.readers.interactions.shared.files import Files, apart
 from training.data.readers.source import Source
@@ -79,11 +79,10 @@ def read_parquet(files: Files, path: Path) -> pl.DataFrame:
 def _entered(
     files: Files, file: SourceFile, rows: pl.DataFrame, bad: Sequence[int], reason: str, expected: str
 ) -> pl.DataFrame:
-    place = files.ledger.open(file, rows.height + len(bad), 0)
-    origin = pl.lit(place, dtype=pl.Int64).alias(FILE)
+    entry = files.ledger.open(file, rows.height + len(bad))
     if bad:
-        files.ledger.reject(pl.DataFrame({LINE: bad}, schema={LINE: pl.Int64}).with_columns(origin), reason, expected)
-    rows = rows.select(origin, pl.all())
+        files.ledger.reject(originated(entry, pl.Series(bad)), reason, expected)
+    rows = rows.with_columns(originated(entry, rows[LINE])).select(*ORIGIN, pl.exclude(*ORIGIN))
     nul = pl.any_horizontal(pl.lit(False), pl.exclude(ORIGIN).str.contains("\0", literal=True))
     return sift(rows, ~nul, files.ledger, "NUL character", "text without NUL characters")
 
