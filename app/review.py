@@ -74,6 +74,8 @@ class CandidateFilter:
     state: State = "open"
     relation: str | None = None
     least_probability: float | None = None
+    head: str | None = None
+    tail: str | None = None
 
 
 class Gaps(Protocol):

@@ -67,6 +67,10 @@ class ReviewRepository:
             statement = statement.where(Candidate.relation == wanted.relation)
         if wanted.least_probability is not None:
             statement = statement.where(Candidate.probability >= wanted.least_probability)
+        if wanted.head is not None:
+            statement = statement.where(Candidate.head == wanted.head)
+        if wanted.tail is not None:
+            statement = statement.where(Candidate.tail == wanted.tail)
         if wanted.state == "open":
             statement = statement.where(~IS_STORED)
         async with self._database.reading() as connection:

@@ -12,8 +12,8 @@ from app.routers.origins import without_port
 from app.routers.problems import error_response
 from app.tenancy import of_tenant
 
-# Probes and the document itself need no key.
-_OPEN = re.compile(r"/health/(live|ready)|/docs(/.*)?|/openapi\.json")
+# Probes, the document itself and the explorer's files need no key; what the explorer shows, it asks for with one.
+_OPEN = re.compile(r"/|/static/.*|/health/(live|ready)|/docs(/.*)?|/openapi\.json")
 # The first that fits counts; what none fits is `read` for GET and HEAD, and `write` otherwise.
 _RULES: Sequence[tuple[str, re.Pattern[str], access.Scope]] = (
     ("POST", re.compile(r"/recommendations(/batch)?"), "read"),

@@ -23,6 +23,7 @@ from app.schemas import item_lists as item_list_schemas
 from app.schemas import recommendations as recommendation_schemas
 from app.schemas import review as review_schemas
 from app.schemas.problems import Problem
+from app.web.routes import ROUTES
 
 _DESCRIPTION = (
     "Recommendations and knowledge-graph completion from one KTUP model, with the reason for each.\n\n"
@@ -48,6 +49,7 @@ def create_api(
         description=_DESCRIPTION,
         lifespan=lifespan,
         redirect_slashes=False,
+        docs_url=None,
         redoc_url=None,
     )
     api.state.metrics = figures
@@ -56,6 +58,7 @@ def create_api(
         api.include_router(module.router)
     for router in stored.ROUTERS:
         api.include_router(router)
+    api.router.routes.extend(ROUTES)
     problems.install(api)
     # The last one added is the outermost.
     api.add_middleware(RouteNames)

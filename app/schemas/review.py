@@ -138,6 +138,8 @@ class CandidateParameters(PageParameters):
 
     state: State = Field("open", description="`open` ones wait for a decision; the others are decided.")
     relation: ExternalId | None = Field(None, description="Only candidates of this relation.")
+    head: ExternalId | None = Field(None, description="Only candidates with this head entity.")
+    tail: ExternalId | None = Field(None, description="Only candidates with this tail entity.")
     least_probability: Finite | None = Field(
         None, ge=0, le=1, description="Only candidates that are at least as probable; none has a probability where the "
         "release has no calibration.",
@@ -145,7 +147,7 @@ class CandidateParameters(PageParameters):
 
     def wanted(self) -> CandidateFilter:
         """Say which candidates are asked for."""
-        return CandidateFilter(self.state, self.relation, self.least_probability)
+        return CandidateFilter(self.state, self.relation, self.least_probability, self.head, self.tail)
 
     def after(self) -> int:
         """Give the number of the candidate before the first.

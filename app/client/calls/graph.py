@@ -104,6 +104,8 @@ def candidates(
     *,
     state: Literal["open", "accepted", "rejected"] | None = None,
     relation: str | None = None,
+    head: str | None = None,
+    tail: str | None = None,
     least_probability: float | None = None,
     limit: int | None = None,
     cursor: str | None = None,
@@ -112,6 +114,8 @@ def candidates(
     params = {
         "state": state,
         "relation": relation,
+        "head": head,
+        "tail": tail,
         "least_probability": least_probability,
         "limit": limit,
         "cursor": cursor,

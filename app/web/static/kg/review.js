@@ -1,0 +1,39 @@
+// Everything that waits for a decision, of the gaps that touch most people first.
+
+import { html, useState } from "../vendor/preact-htm.js";
+import { get } from "../lib/api.js";
+import { useLoad } from "../lib/load.js";
+import { readable } from "../lib/names.js";
+import { href } from "../lib/route.js";
+import { Empty, Loaded, percent } from "../lib/parts.js";
+import { Decide, Predict, Reviewer, reviewer } from "./decide.js";
+
+const PAGE = 30;
+
+export function Review() {
+  const [round, again] = useState(0);
+  const [limit, setLimit] = useState(PAGE);
+  const [named, setNamed] = useState(Boolean(reviewer()));
+  const load = useLoad((signal) => get("/kg/candidates", { limit }, signal), [round, limit]);
+  const decided = () => again((n) => n + 1);
+  return html`<h1>What the graph may lack</h1>
+    <p class="lead">Predicted facts, those first that touch most people. Accepted ones are facts at once and enter the next training; rejected ones never return.</p>
+    ${named ? html`<p class="muted small">You decide as <strong>${reviewer()}</strong>. <button type="button" class="quiet" onClick=${() => setNamed(false)}>Change</button></p>`
+      : html`<${Reviewer} onNamed=${() => setNamed(true)} />`}
+    <${Loaded} load=${load} what="Reading what waits…">
+      ${(page) => page.candidates.length
+        ? html`<ul class="review">${page.candidates.map((each) => html`<${Waiting} key=${each.candidate_id} each=${each} onDecided=${decided} />`)}</ul>
+            ${page.next_cursor && limit < 1000 && html`<button type="button" onClick=${() => setLimit(Math.min(limit + PAGE, 1000))}>Show more</button>`}`
+        : html`<${Empty}>Nothing waits for a decision.<//><${Predict} onPredicted=${decided} />`}
+    <//>`;
+}
+
+function Waiting({ each, onDecided }) {
+  return html`<li>
+    <p class="fact"><a href=${href("graph", each.head)}>${each.head_label ?? readable(each.head)}</a>${" "}
+      <span class="relation">${each.relation_label ?? readable(each.relation)}</span>${" "}
+      <a href=${href("graph", each.tail)}>${each.tail_label ?? readable(each.tail)}</a></p>
+    <span class="muted small">${each.probability === null ? "no probability" : percent(each.probability)} · touches ${each.users} ${each.users === 1 ? "person" : "people"}</span>
+    <${Decide} candidate=${each} onDecided=${onDecided} />
+  </li>`;
+}
