@@ -6,7 +6,7 @@ is read when the stored one has another version.
 
 from array import array
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -19,15 +19,16 @@ Rows = NDArray[np.int64]
 class Ends:
     """Facts as seen from one end: of the entity at row x, those in `starts[x]` up to `starts[x + 1]`.
 
-    `keys` name relation and other end together; `fans` count the facts that have the same key. Seen from the other
-    end, these stand side by side: `peers` is where they begin there.
+    `keys` name relation and other end together; `groups` number the keys, and `fans` count the facts that have the same
+    one. `n_groups` is how many there are.
     """
 
     starts: Rows
     keys: Rows
+    groups: NDArray[np.int32]
     fans: NDArray[np.int32]
-    peers: NDArray[np.int32]
     accepted: NDArray[np.bool_]
+    n_groups: int
 
     def of(self, entities: Rows) -> tuple[Rows, Rows]:
         """Give the facts of many entities: for each fact the place of its entity in `entities`, and its own place."""
@@ -36,40 +37,6 @@ class Ends:
         owners = np.repeat(np.arange(len(entities)), counts)
         offsets = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
         return owners, np.repeat(begins, counts) + offsets
-
-
-@dataclass(frozen=True, slots=True)
-class Peers:
-    """Facts that share their other end and relation with facts of one entity.
-
-    For each the rank of the entity's fact among its own, the place of that fact, its own place as seen from the shared
-    entity, and its near entity's row.
-    """
-
-    ranks: NDArray[np.int32]
-    facts: NDArray[np.int32]
-    peers: NDArray[np.int32]
-    others: NDArray[np.int32]
-
-
-class KeptPeers:
-    """Peers by the side and the first place of the facts that have them; with too many, all are forgotten."""
-
-    def __init__(self, most: int = 500_000) -> None:
-        """Keep at most so many peers, at 16 bytes each."""
-        self._kept: dict[tuple[str, int], Peers] = {}
-        self._most, self._size = most, 0
-
-    def get(self, key: tuple[str, int]) -> Peers | None:
-        """Give what is kept."""
-        return self._kept.get(key)
-
-    def keep(self, key: tuple[str, int], peers: Peers) -> None:
-        """Keep them. Threads may do so at once: then some are made twice, or forgotten early."""
-        if self._size + len(peers.others) > self._most:
-            self._kept, self._size = {}, 0
-        self._size += len(peers.others)
-        self._kept[key] = peers
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +50,6 @@ class Graph:
     relation_rows: dict[str, int]
     from_heads: Ends
     from_tails: Ends
-    peers: KeptPeers = field(default_factory=KeptPeers, compare=False)
 
     def rows(self, entity_ids: Iterable[str]) -> Rows:
         """Give the rows of the entities that have any fact."""
@@ -126,24 +92,16 @@ class GraphBuilder:
             relation_ids=list(self._relations),
             entity_rows=self._entities,
             relation_rows=self._relations,
-            from_heads=_ends(heads, kinds * n + tails, *_groups(tails, kinds * n + heads, kinds), accepted, n),
-            from_tails=_ends(tails, kinds * n + heads, *_groups(heads, kinds * n + tails, kinds), accepted, n),
+            from_heads=_ends(heads, kinds * n + tails, accepted, n),
+            from_tails=_ends(tails, kinds * n + heads, accepted, n),
         )
 
 
-def _ends(near: Rows, keys: Rows, peers: Rows, fans: Rows, accepted: NDArray[np.bool_], n_entities: int) -> Ends:
+def _ends(near: Rows, keys: Rows, accepted: NDArray[np.bool_], n_entities: int) -> Ends:
     order = np.lexsort((keys, near))
     starts = np.zeros(n_entities + 1, dtype=np.int64)
     np.cumsum(np.bincount(near, minlength=n_entities), out=starts[1:])
-    return Ends(starts, keys[order], fans[order].astype(np.int32), peers[order].astype(np.int32), accepted[order])
-
-
-def _groups(near: Rows, keys: Rows, kinds: Rows) -> tuple[Rows, Rows]:
-    """Give for each fact where the facts of its near end and relation begin, sorted as `_ends` does, and how many."""
-    order = np.lexsort((keys, near))
-    near, kinds = near[order], kinds[order]
-    first = np.flatnonzero(np.r_[True, (near[1:] != near[:-1]) | (kinds[1:] != kinds[:-1])][: len(near)])
-    sizes = np.diff(np.r_[first, len(near)])
-    begins, counts = np.empty_like(near), np.empty_like(near)
-    begins[order], counts[order] = np.repeat(first, sizes), np.repeat(sizes, sizes)
-    return begins, counts
+    keys = keys[order]
+    different, groups, counts = np.unique(keys, return_inverse=True, return_counts=True)
+    fans = counts[groups].astype(np.int32)
+    return Ends(starts, keys, groups.astype(np.int32), fans, accepted[order], len(different))

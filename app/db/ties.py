@@ -1,26 +1,27 @@
 """Ties between items and a history, found in a graph: pairs of facts that meet in one entity, and direct facts.
 
-Nothing is looked up before it is asked for, by item and relation: of an item with facts under ten relations, three ties
-of the heaviest one are all that a reason tells. The facts of an item lead to the entities that share one with it (the
-peers of each fact stand side by side in the graph), and one array tells which of those are in the history.
+Facts that meet have one key, the relation and the shared entity together, and keys are numbered. So the facts of the
+history mark their keys once, and one look at the marks tells which facts of all items meet any of them. Which of the
+history they meet is looked up by item and relation, when it is asked for: of an item with facts under ten relations,
+three ties of the heaviest one are all that a reason tells.
 """
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from functools import cached_property
+from itertools import pairwise
 from typing import Literal, overload
 
 import numpy as np
 from numpy.typing import NDArray
 
-from app.db.graph import Ends, Graph, Peers, Rows
+from app.db.graph import Ends, Graph, Rows
 from app.ports import Fact, Tie
 
 ByEntity = Mapping[str, list[str]]
 """Items by the entity they are aligned with."""
 
 _TIES_PER_RELATION = 6
-_PEERS = 4_096
-"""Peers that are looked up at once, and kept for the next who is told of the item; most relations have fewer."""
+_NO_ROWS: Rows = np.empty(0, dtype=np.int64)
 Side = Literal["head", "tail"]
 
 
@@ -37,19 +38,13 @@ class Ties(Mapping[str, Sequence[Tie]]):
     """The ties of items by their ids. `get` finds nothing yet: it gives a sequence that looks when it is looked at."""
 
     def __init__(self, graph: Graph, items: ByEntity, history: ByEntity) -> None:
-        self._entities = {item: entity for entity, those in items.items() for item in those}
-        past = graph.rows(history)
-        # The place of each entity in the history, newest first; -1 where it is not in it.
-        places = np.full(len(graph.entity_ids), -1, dtype=np.int32)
-        places[past] = np.arange(len(past))
-        self._sides = tuple(
-            _Side(graph, ends, opposite, side, places, history)
-            for ends, opposite, side in (
-                (graph.from_heads, graph.from_tails, _TAIL),
-                (graph.from_tails, graph.from_heads, _HEAD),
-            )
-        )
         self._graph = graph
+        self._entities = {item: entity for entity, those in items.items() for item in those}
+        near, past = graph.rows(items), graph.rows(history)
+        self._sides = (
+            _Side(graph, graph.from_heads, "tail", near, past, history),
+            _Side(graph, graph.from_tails, "head", near, past, history),
+        )
 
     def get(self, item_id: str, default: object = None) -> "TiesOfItem":
         """Give what finds the ties of an item; it may turn out to be empty."""
@@ -75,144 +70,145 @@ class TiesOfItem(Sequence[Tie]):
 
     def __init__(self, graph: Graph, sides: "tuple[_Side, ...]", item_id: str, row: int | None) -> None:
         self._graph, self._sides, self._item_id, self._row = graph, sides, item_id, row
-        self._spans = [side.spans(row) for side in sides] if row is not None else []
-        self._all: list[Tie] | None = None
+
+    @cached_property
+    def _relations(self) -> set[int]:
+        row = self._row
+        return set() if row is None else {kind for side in self._sides for kind in side.relations.get(row, ())}
 
     @property
     def relations(self) -> list[str]:
-        """The relations under which the item has facts."""
-        return [self._graph.relation_ids[row] for row in {row for spans in self._spans for row in spans}]
+        """The relations under which facts of the item meet any of the history."""
+        return [self._graph.relation_ids[row] for row in self._relations]
 
     def under(self, relation_ids: Collection[str]) -> list[Tie]:
         """Find the ties of some relations, in the order in which they stand among all."""
-        chosen = sorted(self._graph.relation_rows[relation_id] for relation_id in relation_ids)
-        return self._found(chosen)
+        return self._found(sorted(self._graph.relation_rows[relation_id] for relation_id in relation_ids))
 
     def _found(self, chosen: Sequence[int]) -> list[Tie]:
-        found: list[Tie] = []
-        for side, spans in zip(self._sides, self._spans, strict=False):
-            mine = [spans[row] for row in chosen if row in spans]
-            for find in (side.direct, side.shared):
-                for span in mine:
-                    found += find(self._item_id, self._row or 0, span)
-        return found
+        if self._row is None:
+            return []
+        return [
+            tie
+            for side in self._sides
+            for find in (side.direct, side.shared)
+            for relation in chosen
+            for tie in find(self._item_id, self._row, relation)
+        ]
 
+    @cached_property
     def _everything(self) -> list[Tie]:
-        if self._all is None:
-            self._all = self._found(sorted({row for spans in self._spans for row in spans}))
-        return self._all
+        return self._found(sorted(self._relations))
 
     @overload
     def __getitem__(self, place: int) -> Tie: ...
     @overload
     def __getitem__(self, place: slice) -> list[Tie]: ...
     def __getitem__(self, place: int | slice) -> Tie | list[Tie]:
-        return self._everything()[place]
+        return self._everything[place]
 
     def __len__(self) -> int:
-        return len(self._everything())
+        return len(self._everything)
 
 
-_HEAD: Side = "head"
-_TAIL: Side = "tail"
-
-
-@dataclass(frozen=True, slots=True)
 class _Side:
-    """The graph as seen from one end of its facts; `side` is where their other ends stand."""
+    """The graph as seen from one end of its facts, for one history; `side` is where their other ends stand.
 
-    graph: Graph
-    ends: Ends
-    opposite: Ends
-    side: Side
-    places: NDArray[np.int32]
-    history: ByEntity
+    `near` and `past` are the rows of the entities of items and of the history, the newest of the latter first.
+    """
 
-    def spans(self, row: int) -> dict[int, tuple[int, int]]:
-        """Give by relation where the facts of an entity begin and end."""
-        start, end = int(self.ends.starts[row]), int(self.ends.starts[row + 1])
-        if start == end:
-            return {}
-        relations = self.ends.keys[start:end] // len(self.graph.entity_ids)
-        edges = [0, *(np.flatnonzero(relations[1:] != relations[:-1]) + 1).tolist(), end - start]
-        kinds = relations[edges[:-1]].tolist()
-        return {kind: (start + edges[k], start + edges[k + 1]) for k, kind in enumerate(kinds)}
+    def __init__(self, graph: Graph, ends: Ends, side: Side, near: Rows, past: Rows, history: ByEntity) -> None:
+        self._graph, self._ends, self._side = graph, ends, side
+        self._near, self._past, self._history = near, past, history
+        self._known: dict[int, list[tuple[int, bool]]] = {}
 
-    def direct(self, item: str, row: int, span: tuple[int, int]) -> Iterator[Tie]:
+    @cached_property
+    def relations(self) -> dict[int, set[int]]:
+        """The relations under which facts of an entity, by its row, meet any of the history."""
+        found: dict[int, set[int]] = {}
+        for row, relation in (*self._shared, *self._direct):
+            found.setdefault(row, set()).add(relation)
+        return found
+
+    def direct(self, item: str, row: int, relation: int) -> Iterator[Tie]:
         """Facts from the item's entity to that of a history item."""
-        others = self.ends.keys[slice(*span)] % len(self.graph.entity_ids)
-        for at in np.flatnonzero(self.places[others] >= 0).tolist():
-            key, accepted = int(self.ends.keys[span[0] + at]), bool(self.ends.accepted[span[0] + at])
-            for old in self.history[self._id(int(others[at]))]:
+        for place in self._direct.get((row, relation), _NO_ROWS).tolist():
+            key, accepted = int(self._ends.keys[place]), bool(self._ends.accepted[place])
+            for old in self._history[self._id(self._graph.split(key)[1])]:
                 yield self._tie(item, old, [(row, key)], 1, accepted)
 
-    def shared(self, item: str, row: int, span: tuple[int, int]) -> Iterator[Tie]:
-        """Pairs of facts that meet in one entity: the most specific first, of equals the newest of the history."""
+    def shared(self, item: str, row: int, relation: int) -> Iterator[Tie]:
+        """Pairs of facts that meet in one entity: the most specific first, of equals the newest of the history.
+
+        Two editions of one work share all their facts: a fact is no tie with itself.
+        """
         used: dict[str, Tie] = {}
-        for place, other_place, other in self._meetings(row, span):
-            key, fan = int(self.ends.keys[place]), int(self.ends.fans[place])
-            accepted = bool(self.ends.accepted[place]) or bool(self.opposite.accepted[other_place])
-            for old in self.history[self._id(other)]:
-                if len(used) < _TIES_PER_RELATION and old not in used:
-                    used[old] = self._tie(item, old, [(other, key), (row, key)], fan, accepted)
+        places = self._shared.get((row, relation), _NO_ROWS)
+        for place in places[np.argsort(self._ends.fans[places], kind="stable")].tolist():
+            key, fan, mine = int(self._ends.keys[place]), int(self._ends.fans[place]), bool(self._ends.accepted[place])
+            for other, accepted in self._members(int(self._ends.groups[place])):
+                for old in self._history[self._id(other)] if other != row else ():
+                    if len(used) < _TIES_PER_RELATION and old not in used:
+                        used[old] = self._tie(item, old, [(other, key), (row, key)], fan, mine or accepted)
             if len(used) == _TIES_PER_RELATION:
                 break
         yield from used.values()
 
-    def _meetings(self, row: int, span: tuple[int, int]) -> Iterator[tuple[int, int, int]]:
-        """Give (place of the item's fact, place of the other as seen from the shared entity, other entity's row)."""
-        for piece in self._pieces(row, span):
-            newest = self.places[piece.others]
-            met = np.flatnonzero(newest >= 0)
-            if len(met) > 1:
-                met = met[np.lexsort((newest[met], piece.ranks[met]))]
-            if len(met):
-                yield from zip(
-                    piece.facts[met].tolist(), piece.peers[met].tolist(), piece.others[met].tolist(), strict=True
-                )
+    @cached_property
+    def _past_facts(self) -> tuple[Rows, Rows, NDArray[np.int32]]:
+        """Facts of the history, newest first: the place of each one's entity in `past`, its own, and its group."""
+        owners, places = self._ends.of(self._past)
+        return owners, places, self._ends.groups[places]
 
-    def _pieces(self, row: int, span: tuple[int, int]) -> Iterator[Peers]:
-        """Give the peers of an item's facts under one relation, the most specific first; those of a popular item again.
+    def _members(self, group: int) -> list[tuple[int, bool]]:
+        """Give the row of an entity and whether its fact was accepted, for the newest of the history in a group.
 
-        Two editions of one work share all their facts: a fact is no tie with itself, and the entity no peer of its own.
+        One more than can be used, as one may be the item's own entity.
         """
-        kept = self.graph.peers.get((self.side, span[0]))
-        if kept is not None:
-            yield kept
-            return
-        order = span[0] + np.argsort(self.ends.fans[slice(*span)], kind="stable")
-        totals = np.cumsum(self.ends.fans[order], dtype=np.int64)
-        if totals[-1] <= _PEERS:
-            whole = self._peers(row, order)
-            self.graph.peers.keep((self.side, span[0]), whole)
-            yield whole
-            return
-        pieces = totals // _PEERS
-        for piece in np.split(order, np.flatnonzero(pieces[1:] != pieces[:-1]) + 1):
-            yield self._peers(row, piece)
+        if group not in self._known:
+            owners, places, groups = self._past_facts
+            chosen = np.flatnonzero(groups == group)[: _TIES_PER_RELATION + 1]
+            rows, accepted = self._past[owners[chosen]], self._ends.accepted[places[chosen]]
+            self._known[group] = list(zip(rows.tolist(), accepted.tolist(), strict=True))
+        return self._known[group]
 
-    def _peers(self, row: int, facts: Rows) -> Peers:
-        ranks, places = _ranges(self.ends.peers[facts], self.ends.fans[facts])
-        others = self.opposite.keys[places] % len(self.graph.entity_ids)
-        foreign = others != row
-        columns = (part[foreign].astype(np.int32) for part in (ranks, facts[ranks], places, others))
-        return Peers(*columns)
+    @cached_property
+    def _facts(self) -> tuple[Rows, Rows]:
+        owners, places = self._ends.of(self._near)
+        return self._near[owners], places
+
+    @cached_property
+    def _shared(self) -> dict[tuple[int, int], Rows]:
+        """The places of the items' facts that meet any of the history, by entity and relation, in the order of keys."""
+        marked = np.zeros(self._ends.n_groups, dtype=np.bool_)
+        marked[self._past_facts[2]] = True
+        return self._by_relation(marked[self._ends.groups[self._facts[1]]])
+
+    @cached_property
+    def _direct(self) -> dict[tuple[int, int], Rows]:
+        """The same of facts whose other end is in the history."""
+        marked = np.zeros(len(self._graph.entity_ids), dtype=np.bool_)
+        marked[self._past] = True
+        return self._by_relation(marked[self._ends.keys[self._facts[1]] % max(1, len(marked))])
+
+    def _by_relation(self, chosen: NDArray[np.bool_]) -> dict[tuple[int, int], Rows]:
+        """Part the chosen facts of the items, which stand in the order of entities, relations and other ends."""
+        rows, places = (column[chosen] for column in self._facts)
+        relations = self._ends.keys[places] // max(1, len(self._graph.entity_ids))
+        edges = np.flatnonzero((rows[1:] != rows[:-1]) | (relations[1:] != relations[:-1])) + 1
+        starts = np.concatenate([np.zeros(min(1, len(rows)), np.int64), edges])
+        names = zip(rows[starts].tolist(), relations[starts].tolist(), strict=True)
+        spans = pairwise([*starts.tolist(), len(rows)])
+        return {name: places[start:end] for name, (start, end) in zip(names, spans, strict=True)}
 
     def _tie(self, item: str, old: str, facts: list[tuple[int, int]], fan: int, accepted: bool) -> Tie:
         triples = tuple(self._fact(entity, key) for entity, key in facts)
         return Tie(item, old, triples[0][1], triples, fan, "accepted" if accepted else "stored")
 
     def _fact(self, row: int, key: int) -> Fact:
-        relation_row, other_row = self.graph.split(key)
-        entity, relation, other = self._id(row), self.graph.relation_ids[relation_row], self._id(other_row)
-        return (entity, relation, other) if self.side == "tail" else (other, relation, entity)
+        relation_row, other_row = self._graph.split(key)
+        entity, relation, other = self._id(row), self._graph.relation_ids[relation_row], self._id(other_row)
+        return (entity, relation, other) if self._side == "tail" else (other, relation, entity)
 
     def _id(self, row: int) -> str:
-        return self.graph.entity_ids[row]
-
-
-def _ranges(begins: NDArray[np.int32], counts: NDArray[np.int32]) -> tuple[Rows, Rows]:
-    """Give for many ranges the position of each of their members' range, and the members."""
-    owners = np.repeat(np.arange(len(counts)), counts)
-    offsets = np.arange(len(owners)) - np.repeat(np.cumsum(counts) - counts, counts)
-    return owners, np.repeat(begins, counts) + offsets
+        return self._graph.entity_ids[row]

@@ -2,12 +2,10 @@
 
 from collections.abc import Collection, Mapping
 
-import numpy as np
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.db.graph import Graph, GraphBuilder, KeptPeers, Peers
+from app.db.graph import Graph, GraphBuilder
 from app.db.ties import find_ties
 from app.ports import Fact, Tie
 from models.explanation.evidence import rank_ties
@@ -111,19 +109,14 @@ def several(entities: Mapping[str, int], prefix: str) -> dict[str, list[str]]:
     return {entity: [f"{prefix}{entity}{k}" for k in range(n)] for entity, n in entities.items()}
 
 
-@given(_many_facts, st.sets(st.integers(0, 59)), _shared_entities, _shared_entities, st.sampled_from([1, 4_096]))
+@given(_many_facts, st.sets(st.integers(0, 59)), _shared_entities, _shared_entities)
 def test_ties_are_those_of_the_long_way_in_the_same_order(
-    facts: list[Fact], accepted: set[int], items: Mapping[str, int], history: Mapping[str, int], peers: int
+    facts: list[Fact], accepted: set[int], items: Mapping[str, int], history: Mapping[str, int]
 ) -> None:
     graph = graph_of(facts, tuple(facts[k] for k in accepted if k < len(facts)))
     near, past = several(items, "i"), several(history, "h")
-    with pytest.MonkeyPatch.context() as patch:
-        # How many are looked up at once changes nothing.
-        patch.setattr("app.db.ties._PEERS", peers)
-        assert dict(find_ties(graph, near, past)) == plain_ties.find_ties(graph, near, past)
-        # The second time, peers are kept; for another history, too.
-        assert dict(find_ties(graph, near, past)) == plain_ties.find_ties(graph, near, past)
-        assert dict(find_ties(graph, past, near)) == plain_ties.find_ties(graph, past, near)
+    assert dict(find_ties(graph, near, past)) == plain_ties.find_ties(graph, near, past)
+    assert dict(find_ties(graph, past, near)) == plain_ties.find_ties(graph, past, near)
 
 
 @given(
@@ -159,12 +152,3 @@ def test_relations_behind_those_that_give_enough_ties_are_not_looked_at() -> Non
     best: list[Tie] = rank_ties(Watched(), {"s": 0.7, "r": 0.3}, 3)  # type: ignore[arg-type]  # no sequence: nobody looks at all
     assert [(tie.relation_id, tie.history_item) for tie in best] == [("s", "old0"), ("s", "old1"), ("s", "old2")]
     assert asked == ["s"]
-
-
-def test_kept_peers_are_all_forgotten_before_they_are_too_many() -> None:
-    one = Peers(*(np.zeros(6, dtype=np.int32) for _ in range(4)))
-    kept = KeptPeers(most=10)
-    kept.keep(("head", 0), one)
-    kept.keep(("head", 6), one)
-    assert kept.get(("head", 0)) is None
-    assert kept.get(("head", 6)) is one
