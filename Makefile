@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help demo serve test test-slow lint format bench bench-baselines lock compose-check clean
+.PHONY: help demo serve test test-slow test-faults load lint format bench bench-baselines lock compose-check clean
 
 help:  ## what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
@@ -24,11 +24,14 @@ demo: $(STAMP)  ## sample data → trained → served on 127.0.0.1:8000, with on
 serve: $(STAMP)  ## serve what is imported and activated (settings: KTUP_*)
 	$(BIN)/python -m app serve
 
-test: $(STAMP)  ## every test but the slow ones: real PostgreSQL, real Valkey
-	$(BIN)/python -m pytest -n 2 -m "not slow"
+test: $(STAMP)  ## every test but the slow ones and the faults: real PostgreSQL, real Valkey
+	$(BIN)/python -m pytest -n 2 -m "not slow and not faults"
 
 test-slow: $(STAMP)  ## tests that take minutes
 	$(BIN)/python -m pytest -m slow --timeout 1800
+
+test-faults: $(STAMP)  ## real processes killed, cut off, starved and swapped; at most ten minutes on two cores
+	timeout --signal INT 600 $(BIN)/python -m pytest -n 2 -m faults --timeout 240
 
 lint: $(STAMP)  ## ruff, mypy --strict, import contracts
 	$(BIN)/ruff check .

@@ -202,6 +202,7 @@ class RedisCache:
         except ResponseError as error:
             # Redis answers, but will not do this (memory full, read-only): not an outage.
             _log.warning("Redis refused a call", extra={"error": str(error)[:200]})
+            self._recover()
             return None
         except (RedisError, OSError, TimeoutError) as error:
             self._fail(error)

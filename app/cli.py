@@ -23,7 +23,7 @@ from app.cli_serve import escaped, fail, serve
 from app.client import ClientError
 from app.dataset import SPLITS, DatasetReader, InvalidDataset
 from app.db.bulk import DatasetImport, ImportCounts
-from app.db.opened import opened
+from app.db.opened import opened, wait_until_reachable
 from app.db.releases import ReleaseRepository
 from app.db.schema import migrate as run_migrations
 from app.db.serving import ServingRepository
@@ -50,8 +50,11 @@ T = TypeVar("T")
 
 @cli.command()
 def migrate() -> None:
-    """Bring the database to the newest schema. Safe to run twice, also at the same time."""
-    run_migrations(_database_url(load_settings()))
+    """Bring the database to the newest schema. Safe to run twice, also at the same time; waits for its start."""
+    settings = load_settings()
+    configure_logging(settings.log_level)
+    asyncio.run(wait_until_reachable(settings))
+    run_migrations(_database_url(settings))
     _out.print("The database has the newest schema.")
 
 
@@ -180,7 +183,7 @@ async def _serving(settings: Settings, ask: Callable[[ServingRepository], Awaita
 
 
 async def _work(settings: Settings) -> None:
-    async with opened(settings, pool_size=2) as database:
+    async with opened(settings, 2, settings.start_wait_seconds) as database:
         stop = asyncio.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, stop.set)

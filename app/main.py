@@ -21,12 +21,13 @@ from app.db.stores import open_stores
 from app.db.titles import TitleRepository
 from app.db.versions import VersionReader
 from app.dependencies import Services
+from app.draining import draining
 from app.errors import StorageUnavailable
 from app.lazy_releases import LazyReleaseStore
 from app.logs import configure_logging
 from app.metrics import Metrics, ReleaseFigures
 from app.operations import running_operations, served_log
-from app.ports import Cache, ReleaseStore
+from app.ports import Cache, LoadedRelease, ReleaseStore
 from app.rate_limits import SlidingLimits
 from app.remembered import Remembered, RememberedItems, RememberedLabels
 from app.routers.api import create_api
@@ -78,7 +79,8 @@ def create_app(settings: Settings, release_store: ReleaseStore | None = None) ->
         reading = asyncio.create_task(_prepare(facts, services.releases))
         try:
             async with running_operations(database, services.releases, served) as app.state.operations:
-                yield
+                with draining(services.health.end, settings.drain_seconds):
+                    yield
         finally:
             reading.cancel()
             await asyncio.wait([reading])
@@ -159,7 +161,8 @@ def join(
     explanations, popular = ExplanationService(facts, kept, names[0], names[1], scoring), PopularItems(items)
     people, ranker = PeopleReader(HistoryRepository(database), stores.steerings), Ranker(popular, scoring)
     snapshots, answers = Snapshots(cache, seconds), Answers(cache, seconds, metrics.lookup)
-    new_items = NewItems(PlacedItems(database), Remembered(versions, seconds), scoring, settings.new_items)
+    places = Remembered[LoadedRelease](versions, seconds)
+    new_items = NewItems(PlacedItems(database), places, scoring, settings.new_items, releases.answering)
     return Services(
         recommendations=RecommendationService(
             versions=versions,

@@ -50,6 +50,13 @@ class Remembered(Generic[T]):
                 known.update(read_now)
         return found
 
+    def keep_only(self, keys: Collection[str]) -> None:
+        """Forget all that the current tenant has under other keys."""
+        kept = self._kept.get(self._stamps.latest()[0])
+        if kept is not None:
+            for key in kept[2].keys() - keys:
+                del kept[2][key]
+
     def _current(self) -> tuple[tuple[int, int], dict[str, T]]:
         tenant, stamps = self._stamps.latest()
         kept = self._kept.get(tenant)

@@ -72,6 +72,13 @@ class Settings(BaseSettings):
     database_timeout_seconds: float = Field(
         2.0, gt=0, le=60, description="Longest wait for a free connection, or for a new one, before a 503."
     )
+    start_wait_seconds: float = Field(
+        60.0,
+        ge=0,
+        le=3_600,
+        description="How long `migrate` and `worker` wait for a database that is not there yet. A server starts "
+        "without it, and is ready once it is there.",
+    )
     redis_url: SecretStr | None = Field(None, description="Redis or Valkey; without it, the cache is in process.")
     cache_ttl_seconds: int = Field(300, ge=1, le=86_400, description="How long a computed answer may be served.")
     cache_timeout_ms: int = Field(200, ge=1, le=1_000, description="Longest wait for one call to Redis.")
@@ -137,6 +144,13 @@ class Settings(BaseSettings):
     host: str = Field("127.0.0.1", min_length=1, description="Address to listen on.")
     port: int = Field(8000, ge=1, le=65_535, description="Port to listen on.")
     workers: int = Field(1, ge=1, le=64, description="Server processes; each loads the release.")
+    drain_seconds: float = Field(
+        0.0,
+        ge=0,
+        le=600,
+        description="After SIGTERM, how long the server still takes requests, while `/health/ready` is a 503: whoever "
+        "deals them looks elsewhere meanwhile.",
+    )
     shutdown_seconds: int = Field(20, ge=1, le=600, description="Time that requests in flight get to finish.")
     otel_endpoint: str | None = Field(
         None,

@@ -6,6 +6,7 @@ import tempfile
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import anyio
 import asyncpg
@@ -65,6 +66,19 @@ def execute(url: str, statement: str) -> None:
             await connection.close()
 
     anyio.run(run)
+
+
+def fetch(url: str, query: str) -> list[tuple[Any, ...]]:
+    """Read rows without our own code."""
+
+    async def run() -> list[tuple[Any, ...]]:
+        connection = await asyncpg.connect(url.replace("+asyncpg", ""))
+        try:
+            return [tuple(row) for row in await connection.fetch(query)]
+        finally:
+            await connection.close()
+
+    return anyio.run(run)
 
 
 @pytest.fixture

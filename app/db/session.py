@@ -12,7 +12,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from sqlalchemy import Connection, event, make_url
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, ProgrammingError
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
@@ -22,7 +22,10 @@ from app.errors import StorageUnavailable
 _log = logging.getLogger(__name__)
 _WRITE = "ktup_write"
 _SQLITE_BUSY_MS = 10_000
-_UNDEFINED_TABLE = "42P01"
+_NOT_USABLE = ("08", "25006", "28", "3D", "40", "42P01", "53", "55P03", "57", "58")
+"""SQLSTATEs, or their classes (PostgreSQL, appendix A), of a server that cannot be used now: the connection broke, only
+reading is allowed, who we are is not known, no such database, a deadlock, no such table, no memory, disk or connection
+is left, a lock did not come free, it starts, stops or was told to break off, its disk fails."""
 
 
 class Database:
@@ -155,9 +158,10 @@ class _Translated:
 
 
 def _is_unavailable(error: BaseException) -> bool:
-    if isinstance(error, ProgrammingError):
-        return getattr(error.orig, "sqlstate", None) == _UNDEFINED_TABLE
     if isinstance(error, DBAPIError):
+        # Which of its classes the driver's errors become differs from version to version; the states do not.
+        if str(getattr(error.orig, "sqlstate", None) or "").startswith(_NOT_USABLE):
+            return True
         return isinstance(error, (OperationalError, InterfaceError)) or error.connection_invalidated
     return isinstance(error, (PoolTimeout, TimeoutError, ConnectionError))
 

@@ -23,6 +23,11 @@ class HealthService:
         self._schema = schema
         self._releases = releases
         self._cache = cache
+        self._ending = False
+
+    def end(self) -> None:
+        """Be ready no more: this process is about to end, and answers only those who ask it all the same."""
+        self._ending = True
 
     async def check(self) -> Readiness:
         """Say what answers.
@@ -30,6 +35,8 @@ class HealthService:
         Raises:
             NotReady: a part is missing; the cache is not such a part.
         """
+        if self._ending:
+            raise NotReady({"server": "it is shutting down"})
         problems = {"database": await self._schema.problem(), "release": self._releases.problem}
         missing = {part: problem for part, problem in problems.items() if problem is not None}
         if missing:

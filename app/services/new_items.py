@@ -1,11 +1,12 @@
 """Items that came after training join the lists of a release, by what their facts say of them.
 
 Which items a release does not know, and where their facts place them, is found out once for each state of the
-catalogue and the graph (app/remembered.py), and kept: without new items a call gets the release as it is.
+catalogue and the graph (app/remembered.py), and kept: without new items a call gets the release as it is. What is kept
+holds its release, so it goes with the release: a process that swaps a hundred of them keeps no old one for it.
 """
 
 import asyncio
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Protocol
 
 from app.ports import Fact, LoadedRelease
@@ -28,8 +29,17 @@ class StoredPlaces(Protocol):
 class NewItems:
     """Joins the newest items that a release does not know to it, at most `most` of them."""
 
-    def __init__(self, stored: StoredPlaces, kept: Remembered[LoadedRelease], scoring: ScoringPool, most: int) -> None:
+    def __init__(
+        self,
+        stored: StoredPlaces,
+        kept: Remembered[LoadedRelease],
+        scoring: ScoringPool,
+        most: int,
+        serving: Callable[[], Sequence[LoadedRelease]],
+    ) -> None:
+        """`serving` gives the releases that answer the current tenant now; for others nothing is kept."""
         self._stored = stored
+        self._serving = serving
         self._kept = kept
         self._scoring = scoring
         self._most = most
@@ -43,8 +53,8 @@ class NewItems:
         """
         if self._most == 0:
             return release
-        # By identity: a release that was loaded again is another. It is kept with what is remembered of it.
-        key = f"{release.info.release_id} {id(release)}"
+        self._kept.keep_only({_key(one) for one in (*self._serving(), release)})
+        key = _key(release)
 
         async def read(keys: Collection[str]) -> dict[str, LoadedRelease]:
             return dict.fromkeys(keys, await self._read(release))
@@ -67,3 +77,8 @@ class NewItems:
             return release
         facts = await self._stored.facts({entity_id for _, entity_id in new})
         return await self._scoring.run(release.with_new_items, dict(new), facts)
+
+
+def _key(release: LoadedRelease) -> str:
+    """Name a release by identity: one that was loaded again is another. It is kept with what is remembered of it."""
+    return f"{release.info.release_id} {id(release)}"

@@ -111,11 +111,15 @@ class ReleaseManager:
             groups.setdefault(serving.release_for(user_id).info.release_id, []).append(user_id)
         return [(serving.release_for(users[0]), tuple(users)) for users in groups.values()]
 
-    def served(self) -> list[str]:
-        """Name the releases that answer the current tenant in this process."""
+    def answering(self) -> list[LoadedRelease]:
+        """Give the releases that answer the current tenant in this process."""
         serving = self._serving.get(current_tenant())
         loaded = () if serving is None else (serving.first, serving.second)
-        return [release.info.release_id for release in loaded if release is not None]
+        return [release for release in loaded if release is not None]
+
+    def served(self) -> list[str]:
+        """Name the releases that answer the current tenant in this process."""
+        return [release.info.release_id for release in self.answering()]
 
     def experiment(self) -> ExperimentRow | None:
         """Give the experiment of the current tenant that this process takes part in."""
