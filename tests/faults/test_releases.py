@@ -4,6 +4,7 @@ import json
 import shutil
 import threading
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -67,6 +68,11 @@ def _no_index(release: Path) -> None:
         path.write_bytes(b"version https://git-lfs.github.com/spec/v1\n")
 
 
+def _empty(release: Path) -> None:
+    shutil.rmtree(release)
+    release.mkdir()
+
+
 FAULTS: dict[str, Callable[[Path], Any]] = {
     "cut": _cut,
     "bit-flipped": _flip,
@@ -75,7 +81,7 @@ FAULTS: dict[str, Callable[[Path], Any]] = {
     "of-other-vocabularies": _another_person,
     "without-index": _no_index,
     "without-manifest": lambda release: (release / "manifest.json").unlink(),
-    "empty": lambda release: [shutil.rmtree(release), release.mkdir()],
+    "empty": _empty,
 }
 
 
@@ -182,11 +188,10 @@ def test_c113_three_processes_follow_an_activation_within_seconds_by_polling_alo
     seconds = []
     for release in ("b", "c", "a"):
         servers[0].activate(release)
-        seconds.append(until(lambda name=release: {_answering(server) for server in servers} == {name}))
+        seconds.append(until(partial(_all_answer_by, servers, release)))
     print(f"seconds until all three answer by the new release: {[round(each, 1) for each in seconds]}")  # noqa: T201
     assert max(seconds) < 10
 
 
-def _answering(server: Server) -> str:
-    release: str = server.get("/users/u1/recommendations")[1]["release"]
-    return release
+def _all_answer_by(servers: list[Server], release: str) -> bool:
+    return {server.get("/users/u1/recommendations")[1]["release"] for server in servers} == {release}
