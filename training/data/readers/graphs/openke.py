@@ -113,7 +113,7 @@ class _Files:
             return lines
         self._ledger.drop(lines.head(1), _COUNT)
         rows = lines.slice(1)
-        if int(lines["line"][0]) != rows.height:
+        if (lines["line"][0].lstrip("0") or "0") != str(rows.height):  # the count may have more digits than an int
             self._warn_of_count(path, lines, rows.height)
         return rows
 
