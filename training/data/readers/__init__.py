@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from training.data.readers.base import Reader
 from training.data.readers.graphs.fb15k import Fb15kReader
 from training.data.readers.graphs.openke import OpenKeReader
+from training.data.readers.graphs.rdf.ntriples import NTriplesReader
+from training.data.readers.graphs.rdf.turtle import TurtleReader
 from training.data.readers.interactions.book_crossing import BookCrossingReader
 from training.data.readers.interactions.gorse import GorseReader
 from training.data.readers.interactions.hetrec import HetrecLastfmReader
@@ -31,6 +33,8 @@ _ALL: tuple[Reader, ...] = (
     TableReader(),
     Fb15kReader(),
     OpenKeReader(),
+    NTriplesReader(),
+    TurtleReader(),
 )
 
 READERS: Mapping[str, Reader] = {reader.name: reader for reader in _ALL}

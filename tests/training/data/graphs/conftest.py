@@ -14,20 +14,20 @@ CASES = Path(__file__).parents[3] / "cases" / "files"
 
 
 class Read:
-    """What one reader made of one source, and the books."""
+    """What one reader made of one source, and the closed books: all rows that the reader gives count as kept."""
 
     def __init__(self, raw: RawTables, ledger: Ledger) -> None:
-        self.raw, self.ledger = raw, ledger
+        self.raw = raw
+        for rows in (raw.interactions, raw.triples, raw.links):
+            ledger.keep(rows)
+        self._reports = ledger.reports()
 
     @property
     def facts(self) -> list[tuple[str, str, str]]:
         return self.raw.triples.select(pl.col("head", "relation", "tail").cast(pl.String)).rows()
 
     def file(self, name: str) -> FileReport:
-        """Close the books: all rows that the reader gives count as kept."""
-        for rows in (self.raw.interactions, self.raw.triples, self.raw.links):
-            self.ledger.keep(rows)
-        return next(report for report in self.ledger.reports() if report.name == name)
+        return next(report for report in self._reports if report.name == name)
 
     def drops(self, name: str) -> dict[str, tuple[int, tuple[int, ...]]]:
         return {drop.reason: (drop.rows, drop.first_lines) for drop in self.file(name).dropped}

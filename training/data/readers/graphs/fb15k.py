@@ -8,8 +8,8 @@ import polars as pl
 from training.data.errors import MissingFile
 from training.data.ledger import Ledger
 from training.data.readers.base import NOT_MINE, Part, RawTables, ReadOptions, Recognition
-from training.data.readers.graphs.heads import are_numbers, head_lines, share_of_width
 from training.data.readers.graphs.triples import EXPECTED, read_triples
+from training.data.readers.interactions.shared.heads import fits, lines
 from training.data.readers.source import Source
 from training.data.schema import SPLITS
 
@@ -19,6 +19,9 @@ train.txt valid.txt test.txt   head TAB relation TAB tail, no header
     /m/0ddd  /film/film/genre  /m/0eee
 valid.txt and test.txt may be missing; freebase_mtr100_mte100-train.txt is found, too.
 A single file of such lines has no split of its own and is dealt at random."""
+
+
+_THREE_CELLS, _THREE_NUMBERS = r"[^\t]+\t[^\t]+\t[^\t]+", r"\d+\t\d+\t\d+"
 
 
 class Fb15kReader:
@@ -32,9 +35,8 @@ class Fb15kReader:
         """Three cells a line, and not all of them numbers; sure only where a file for training is named so."""
         parts = _parts(source)
         path = parts.get("train") or (source.listed[0] if len(source.listed) == 1 else None)
-        lines = head_lines(source, path) if path else []
-        cells = [line.split("\t") for line in lines]
-        if path is None or share_of_width(lines, 3) < 0.9 or all(are_numbers(row) for row in cells):
+        first = lines(source, path)
+        if path is None or not fits(first, _THREE_CELLS) or fits(first, _THREE_NUMBERS):
             return NOT_MINE
         why = f"{source.name_of(path)} has three columns between tabs and no header"
         return Recognition(0.9 if "train" in parts else 0.4, why)
