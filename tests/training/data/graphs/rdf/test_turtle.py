@@ -88,10 +88,10 @@ def test_long_texts_escapes_and_comments_hold_quotes_as_they_like(read: ReadAs, 
     assert good.drops("a.ttl") == {f"literal of {E}p": (3, (5, 7, 7))}
 
 
-def test_nodes_without_a_label_are_numbered_in_their_order(read: ReadAs, write: Write) -> None:
+def test_blank_nodes_are_numbered_in_their_order(read: ReadAs, write: Write) -> None:
     source = write({"a.ttl": f"{PREFIX}e:a e:r [ e:p e:b ] , [] .\n_:own e:r e:c .\n"})
     first, second = short(read("turtle", source)), short(read("turtle", source))
-    assert first == second == ["_:[1]@a.ttl p b", "a r _:[1]@a.ttl", "a r _:[2]@a.ttl", "_:own@a.ttl r c"]
+    assert first == second == ["_:1@a.ttl p b", "a r _:1@a.ttl", "a r _:2@a.ttl", "_:3@a.ttl r c"]
 
 
 def test_a_base_makes_short_iris_whole(read: ReadAs, write: Write) -> None:

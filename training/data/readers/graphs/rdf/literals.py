@@ -2,8 +2,8 @@
 
 import polars as pl
 
-from training.data.ledger import LINE, ORIGIN, Ledger
-from training.data.readers.base import ReadOptions
+from training.data.ledger import ORIGIN, ORIGIN_TYPES, Ledger
+from training.data.readers.base import ReadOptions, no_triples
 from training.data.readers.graphs.freebase import in_short
 from training.data.readers.graphs.rdf.statements import QUOTED
 
@@ -15,12 +15,11 @@ LABELS = (
     "type.object.name",  # of Freebase, in short
 )
 LANGUAGE = "en"
-RARE = "literal of a predicate that is not among the first 25"
+RARE = "literal of a predicate that is not among the 25 most frequent"
 ANOTHER, OF_NOTHING = "label, but another one is kept", "label of nothing in the graph"
 
 _SHOWN = 25
 _TRIPLE = ("head", "relation", "tail")
-_LABEL = {**dict.fromkeys(ORIGIN, pl.Int64), "id": pl.String, "label": pl.String, "rank": pl.Int64}
 
 
 class Statements:
@@ -31,8 +30,8 @@ class Statements:
         kept = pl.DataFrame({"iri": sorted(options.keep_literals)}, schema={"iri": pl.String})
         self._kept = kept.select(in_short("iri"))["iri"]
         self._language = (options.language or LANGUAGE).lower()
-        self._labels = [pl.DataFrame(schema=_LABEL)]
-        self._shown: list[str] = []
+        self._labels = [no_triples().select(*ORIGIN, id="head", label="tail", rank=pl.lit(0, dtype=pl.Int64)).clear()]
+        self._skipped = [no_triples().select(*ORIGIN, pl.col("relation").cast(pl.Categorical))]
 
     def triples(self, rows: pl.DataFrame) -> pl.DataFrame:
         """Give the triples of a piece: `_file`, `_line`, head, relation, tail; everything else is entered or put aside.
@@ -46,7 +45,8 @@ class Statements:
         if literals.is_empty():
             return found
         wanted = literals["relation"].is_in(self._kept.implode())
-        self._leave(self._without_labels(literals.filter(~wanted)))
+        skipped = self._without_labels(literals.filter(~wanted))
+        self._skipped.append(skipped.select(*ORIGIN, pl.col("relation").cast(pl.Categorical)))
         return pl.concat([found, self._as_nodes(literals.filter(wanted))])
 
     def labels(self, entities: pl.Series, relations: pl.Series) -> tuple[pl.DataFrame, pl.DataFrame]:
@@ -58,7 +58,7 @@ class Statements:
         if len(entities):
             rows = self._keep(rows, rows["id"].is_in(pl.concat([entities, relations]).implode()), OF_NOTHING)
         rows = self._keep(rows, rows["id"].is_first_distinct(), ANOTHER).sort(ORIGIN)
-        self._ledger.keep(rows.filter(pl.col(LINE).is_not_null()))
+        self._ledger.keep(rows)
         of_relation = rows["id"].is_in(relations.implode())
         of_entity = rows["id"].is_in(entities.implode()) | (len(entities) == 0)
         return (
@@ -83,7 +83,8 @@ class Statements:
             text = text.str.replace_all(character, escape, literal=True)
         kind = pl.coalesce("@" + pl.col("language"), "^^<" + pl.col("datatype") + ">", pl.lit(""))
         nodes = literals.with_columns(tail='"' + text + '"' + kind)
-        derived = {column: pl.lit(None, dtype=pl.Int64) for column in ORIGIN}  # labels that are no rows of their own
+        # These labels are no rows of their own.
+        derived = {column: pl.lit(None, dtype=dtype) for column, dtype in ORIGIN_TYPES.items()}
         of_node = nodes.select(**derived, id="tail", label="literal", rank=pl.lit(0, dtype=pl.Int64))
         self._labels.append(of_node.unique("id", maintain_order=True))
         return nodes.select(*ORIGIN, *_TRIPLE)
@@ -108,15 +109,16 @@ class Statements:
         self._labels.append(labels.select(*ORIGIN, id="head", label="literal", rank="rank"))
         return ranked.filter(pl.col("rank").is_null())
 
-    def _leave(self, literals: pl.DataFrame) -> None:
-        """Enter literals as dropped, by predicate; those beyond the first 25 predicates together."""
-        counts = literals["relation"].value_counts(sort=True)["relation"]
-        new = [predicate for predicate in counts if predicate not in self._shown]
-        self._shown += new[: _SHOWN - len(self._shown)]
-        reason = pl.when(pl.col("relation").is_in(self._shown)).then("literal of " + pl.col("relation"))
-        by_reason = literals.with_columns(_reason=reason.otherwise(pl.lit(RARE)))
-        for (text,), rows in by_reason.partition_by("_reason", as_dict=True, maintain_order=True).items():
-            self._ledger.drop(rows, str(text))
+    def leave_literals(self) -> None:
+        """Enter the literals that were skipped as dropped, by predicate; the rarer predicates together."""
+        literals = pl.concat(self._skipped)
+        often = (
+            literals.group_by("relation", maintain_order=True).len().sort("len", descending=True, maintain_order=True)
+        )
+        shown, rare = often["relation"][:_SHOWN], often["relation"][_SHOWN:]
+        for predicate in shown:
+            self._ledger.drop(literals.filter(pl.col("relation") == predicate), f"literal of {predicate}")
+        self._ledger.drop(literals.filter(pl.col("relation").is_in(rare.implode())), RARE)
 
     def _keep(self, rows: pl.DataFrame, mask: pl.Series, reason: str) -> pl.DataFrame:
         self._ledger.drop(rows.filter(~mask), reason)

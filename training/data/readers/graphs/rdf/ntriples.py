@@ -13,7 +13,7 @@ from training.data.ledger import ORIGIN, Ledger
 from training.data.readers.base import NOT_MINE, Part, RawTables, ReadOptions, Recognition
 from training.data.readers.graphs.rdf.literals import Statements
 from training.data.readers.graphs.rdf.reading import TRIPLE, WHAT_BECOMES, read_graph
-from training.data.readers.graphs.rdf.statements import IRI, STATEMENT, BlankNodes, Row, bad, row_of
+from training.data.readers.graphs.rdf.statements import IRI, PLAIN_TEXT, STATEMENT, BlankNodes, Row, bad, row_of
 from training.data.readers.interactions.shared.heads import fits, lines
 from training.data.readers.rows import Dialect, read_rows
 from training.data.readers.source import Source
@@ -123,4 +123,4 @@ def _named(parts: pl.DataFrame, blanks: BlankNodes) -> pl.DataFrame:
         pl.coalesce(pl.col(end), pl.col(f"{end}_blank") + pl.lit(f"@{blanks.file}")).alias(end)
         for end in ("head", "tail")
     ]
-    return parts.with_columns(ends)
+    return parts.with_columns(*ends, pl.col("datatype").replace(PLAIN_TEXT, None))

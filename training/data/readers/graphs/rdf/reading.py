@@ -6,16 +6,16 @@ from pathlib import Path
 import polars as pl
 
 from training.data.errors import MissingFile
-from training.data.ledger import ORIGIN, Ledger
+from training.data.ledger import Ledger
 from training.data.readers.base import RawTables, ReadOptions, no_triples
 from training.data.readers.graphs.rdf.literals import Statements
 from training.data.readers.source import Source
 
 TRIPLE = ("head", "relation", "tail")
-INTERNED = pl.Schema({**dict.fromkeys(ORIGIN, pl.Int64), **dict.fromkeys(TRIPLE, pl.Categorical())})
+INTERNED = no_triples().with_columns(pl.col(TRIPLE).cast(pl.Categorical)).schema
 WHAT_BECOMES = """\
 IRIs become ids with their escapes decoded (Freebase's without its namespace:
-m.0x), blank nodes are called _:label@file. Literals are skipped and counted
+m.0x), blank nodes end in @file. Literals are skipped and counted
 by predicate, but for labels (rdfs:label, schema:name, foaf:name, Freebase's
 type.object.name) in the language (en unless told otherwise) or in none, and
 for the predicates whose literals are to be kept: those become entities.
@@ -39,6 +39,7 @@ def read_graph(
         raise MissingFile(source.root / patterns[0], expected)
     statements = Statements(options, ledger, expected)
     tables = [read_file(path, statements) for path in paths]
+    statements.leave_literals()
     ledger.check()
     triples = pl.concat([no_triples().cast(INTERNED), *tables])
     ends = pl.concat([triples["head"].unique(), triples["tail"].unique()]).unique().cast(pl.String)

@@ -26,7 +26,7 @@ IRI_CHARACTERS = r"""[^\x00-\x20<>"{}|^`\\]"""  # N-Triples, production IRIREF, 
 _SCHEME = r"[A-Za-z][A-Za-z0-9+.\-]*:"  # RFC 3986, section 3.1
 IRI = f"{_SCHEME}{IRI_CHARACTERS}*"
 _CHARACTERS, _ABSOLUTE = re.compile(f"{IRI_CHARACTERS}*"), re.compile(_SCHEME)
-_PLAIN_TEXT = "http://www.w3.org/2001/XMLSchema#string"
+PLAIN_TEXT = "http://www.w3.org/2001/XMLSchema#string"
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ def row_of(triple: Triple, blanks: BlankNodes) -> Row:
     if isinstance(target, Literal):
         if "\0" in target.value:
             return bad(NUL)
-        kind = None if datatype == _PLAIN_TEXT else datatype
+        kind = None if datatype == PLAIN_TEXT else datatype
         return (start, name, None, target.value, target.language, kind, None)
     return (start, name, _id(target, blanks), None, None, None, None)
 

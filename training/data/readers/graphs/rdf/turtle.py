@@ -6,20 +6,19 @@ but without its checks a quote that is never closed would swallow the lines up t
 lines back.
 """
 
-import codecs
 import io
 import re
-import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import IO, cast
 
 import polars as pl
 from pyoxigraph import RdfFormat, parse
 
-from training.data.ledger import FILE, LINE, Ledger, SourceFile
+from training.data.errors import MalformedFile
+from training.data.ledger import LINE, Ledger, originated
 from training.data.readers.base import NOT_MINE, Part, RawTables, ReadOptions, Recognition, no_triples
 from training.data.readers.graphs.rdf.feed import Feed
 from training.data.readers.graphs.rdf.literals import Statements
@@ -27,23 +26,22 @@ from training.data.readers.graphs.rdf.ntriples import is_ntriples
 from training.data.readers.graphs.rdf.reading import INTERNED, WHAT_BECOMES, read_graph
 from training.data.readers.graphs.rdf.statements import STATEMENT, BlankNodes, Row, bad, row_of
 from training.data.readers.interactions.shared.heads import lines as first_lines
+from training.data.readers.pieces import MAX_LINE
 from training.data.readers.source import Source
-from training.data.readers.text import open_bytes, read_text
+from training.data.readers.text import open_text
 
 LAYOUT = f"""\
 *.ttl   prefixes, and statements of any number of lines
     @prefix ex: <http://ex.example/> .
     ex:a ex:genre ex:b , ex:c ; ex:title "A"@en .
-Nodes without a label are numbered: _:[1]@file.
+Blank nodes are numbered: _:1@file.
 {WHAT_BECOMES}"""
 PATTERNS = ("*.ttl", "*.turtle")
 EXPECTED = "Turtle: a statement with absolute IRIs (or @base), declared prefixes, and quotes that end on their line"
 NO_STATEMENT, OPEN_QUOTE = "not a Turtle statement", "quote that its line does not close"
 
 _PIECE = 200_000  # rows that are looked at together
-_CHUNK = 1 << 20
 _DIRECTIVE = re.compile(r"\s*(@prefix\s|@base\s|prefix\s+\S*:\s*<|base\s+<)", re.IGNORECASE)
-_GENERATED = re.compile("[0-9a-f]{32}")
 
 
 class TurtleReader:
@@ -66,13 +64,16 @@ class TurtleReader:
         """Read file after file; see `Reader.read`."""
 
         def read_file(path: Path, found: Statements) -> pl.DataFrame:
-            options.progress(f"reading {source.name_of(path)}")
-            file, lines = _open(path, source.name_of(path), options)
-            place = ledger.open(file, 0, 0)
+            name = source.name_of(path)
+            options.progress(f"reading {name}")
+            file, texts = open_text(
+                path, name, encoding=options.encoding, expected=EXPECTED, count_bytes=options.count_bytes
+            )
+            place = ledger.open(file)
             triples = [no_triples().cast(INTERNED)]
-            for piece in _pieces(statements(lines, BlankNodes(file.name))):
-                ledger.more(place, piece.height)
-                rows = piece.with_columns(pl.lit(place, dtype=pl.Int64).alias(FILE))
+            for piece in _pieces(statements(_lines(path, texts), BlankNodes(name))):
+                ledger.count(place, piece.height)
+                rows = piece.with_columns(originated(place, piece[LINE]))
                 triples.append(found.triples(rows).cast(INTERNED))
             return pl.concat(triples)
 
@@ -89,7 +90,7 @@ def _pieces(rows: Iterator[tuple[int, Row]]) -> Iterator[pl.DataFrame]:
 def statements(lines: Iterable[str], blanks: BlankNodes) -> Iterator[tuple[int, Row]]:
     """Read the lines of a file, without their ends; give each triple and each problem with its line, from 1 on.
 
-    Nodes without a label (`[]` and lists) are named by their order in the file.
+    Blank nodes are named by their order in the file.
     """
     feed, names, at_end = Feed(iter(lines)), _Ordered(blanks.file), False
     while not at_end:
@@ -109,15 +110,13 @@ def statements(lines: Iterable[str], blanks: BlankNodes) -> Iterator[tuple[int, 
 
 @dataclass(frozen=True)
 class _Ordered(BlankNodes):
-    """Labels that the library drew at random become numbers, so that the same file gives the same names."""
+    """Numbers in place of labels: the library draws labels at random for nodes that have none."""
 
     _numbers: dict[str, int] = field(default_factory=dict)
 
     def name(self, label: str) -> str:
-        """Give the label's name, as `BlankNodes.name`; a drawn one is called by its number in brackets."""
-        if _GENERATED.fullmatch(label):
-            label = f"[{self._numbers.setdefault(label, len(self._numbers) + 1)}]"
-        return super().name(label)
+        """Give the name of a node: its place among the blank nodes of the file, and the file."""
+        return super().name(str(self._numbers.setdefault(label, len(self._numbers) + 1)))
 
 
 def _refused(feed: Feed) -> Iterator[tuple[int, Row]]:
@@ -125,34 +124,14 @@ def _refused(feed: Feed) -> Iterator[tuple[int, Row]]:
         yield feed.refused.popleft(), bad(OPEN_QUOTE)
 
 
-def _open(path: Path, name: str, options: ReadOptions) -> tuple[SourceFile, Iterator[str]]:
-    """Open a file to stream its lines, once all of it is known to be UTF-8; another encoding needs it in memory.
-
-    Raises:
-        MissingFile, UndecodableFile, MalformedFile, BadOption: as `read_text`.
-    """
-    if not _is_utf8(path):
-        text = read_text(path, name, encoding=options.encoding, expected=EXPECTED)
-        return text.file, _lines(io.StringIO(text.text, newline=None))
-    return SourceFile(path, name, "utf-8"), _stream(path)
-
-
-def _is_utf8(path: Path) -> bool:
-    decoder = codecs.getincrementaldecoder("utf-8")()
-    try:
-        with open_bytes(path) as file:
-            while chunk := file.read(_CHUNK):
-                decoder.decode(chunk)
-            decoder.decode(b"", final=True)
-    except (UnicodeDecodeError, OSError, EOFError, zlib.error):
-        return False
-    return True
-
-
-def _stream(path: Path) -> Iterator[str]:
-    with io.TextIOWrapper(open_bytes(path), encoding="utf-8-sig", newline=None) as text:
-        yield from _lines(text)
-
-
-def _lines(text: Iterable[str]) -> Iterator[str]:
-    return (line.removesuffix("\n") for line in text)
+def _lines(path: Path, texts: Iterator[str]) -> Iterator[str]:
+    """Cut a text that comes in pieces at the ends of its lines, of all three kinds."""
+    ends, rest, line = io.IncrementalNewlineDecoder(None, translate=True), "", 1
+    for text in chain(texts, [""]):
+        *whole, rest = (rest + ends.decode(text, final=not text)).split("\n")
+        yield from whole
+        line += len(whole)
+        if len(rest) > MAX_LINE:
+            raise MalformedFile(path, line, f"lines of at most {MAX_LINE:,} characters", "a longer one without an end")
+    if rest:
+        yield rest
