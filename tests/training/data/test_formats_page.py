@@ -1,0 +1,61 @@
+"""docs/reference/formats.md: each section's files are recognised, read, and become what the section says."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from training.data.ledger import Ledger
+from training.data.readers import READERS
+from training.data.readers.base import RawTables, ReadOptions
+from training.data.readers.source import Source
+
+PAGE = (Path(__file__).parents[3] / "docs" / "reference" / "formats.md").read_text(encoding="utf-8")
+SECTIONS = {section.split("`", 1)[0]: section for section in re.split(r"^## `", PAGE, flags=re.MULTILINE)[1:]}
+
+
+def written(section: str, folder: Path) -> Source:
+    """Write the files of a section; the name of each stands behind its fence."""
+    for name, content in re.findall(r"^```(\S+)\n(.*?)^```$", section, flags=re.MULTILINE | re.DOTALL):
+        (folder / name).write_text(content, encoding="utf-8")
+    return Source.of(folder)
+
+
+def read(name: str, source: Source) -> RawTables:
+    said = re.findall(r"--column (\w+)=(\w+)", "".join(re.findall(r"^Said: .*$", SECTIONS[name], flags=re.MULTILINE)))
+    ledger = Ledger(0.0)
+    raw = READERS[name].read(source, ReadOptions(columns=dict(said)), ledger)
+    for rows in (raw.interactions, raw.triples, raw.links):
+        ledger.keep(rows)
+    assert not any(report.dropped for report in ledger.reports() if report.name != "user_taggedartists.dat")
+    return raw
+
+
+@pytest.mark.parametrize("name", SECTIONS)
+def test_the_files_of_a_section_become_what_it_says(name: str, tmp_path: Path) -> None:
+    raw = read(name, written(SECTIONS[name], tmp_path))
+    found = {
+        "interactions": raw.interactions.height,
+        "users": raw.declared["users"].height if "users" in raw.declared else 0,
+        "items": raw.declared["items"].height,
+        "facts of items": raw.item_facts.height,
+        "triples": raw.triples.height,
+        "links": raw.links.height,
+    }
+    line = re.search(r"^Read: (.*)\.$", SECTIONS[name], flags=re.MULTILINE)
+    assert line is not None
+    stated = {what: int(count) for count, what in re.findall(r"(\d+) ([a-z ]+)", line[1])}
+    assert stated == {what: count for what, count in found.items() if what in stated}
+    assert not any(count for what, count in found.items() if what not in stated)
+
+
+@pytest.mark.parametrize("name", SECTIONS)
+def test_the_files_of_a_section_are_recognised_as_that_format(name: str, tmp_path: Path) -> None:
+    source = written(SECTIONS[name], tmp_path)
+    scores = {other: reader.recognise(source).score for other, reader in READERS.items()}
+    assert max(scores, key=lambda other: scores[other]) == name
+
+
+def test_every_format_of_interactions_has_a_section() -> None:
+    module = "training.data.readers.interactions."
+    assert set(SECTIONS) == {name for name, reader in READERS.items() if type(reader).__module__.startswith(module)}
