@@ -1,8 +1,11 @@
 """JSON and Parquet to rows of texts, as `read_rows` gives them for lines: origin, all cells text, nothing lost."""
 
 import json
+import os
 import re
+import sys
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import polars as pl
@@ -66,7 +69,7 @@ def read_parquet(files: Files, path: Path) -> pl.DataFrame:
     name = files.source.name_of(path)
     files.options.progress(f"reading {name}")
     try:
-        with path.open("rb") as file:
+        with path.open("rb") as file, _quiet():
             table = pl.read_parquet(file)
         table = pl.DataFrame([_text(table[column]).alias(apart(column)) for column in table.columns])
     except _BROKEN_PARQUET as error:
@@ -173,7 +176,22 @@ def names_in_json(source: Source, path: Path) -> tuple[str, ...]:
 def names_in_parquet(path: Path) -> tuple[str, ...]:
     """Give the names of the columns; none where the file is no Parquet."""
     try:
-        with path.open("rb") as file:
+        with path.open("rb") as file, _quiet():
             return tuple(map(apart, pl.read_parquet_schema(file)))
     except _BROKEN_PARQUET:
         return ()
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep off the terminal what polars' threads write there when a file breaks them; the error still comes."""
+    sys.stderr.flush()
+    kept = os.dup(2)
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)
