@@ -7,7 +7,7 @@ The tables of `schema.OPTIONAL` follow where they have rows: data sets from befo
 """
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 import polars as pl
@@ -29,7 +29,8 @@ def content_hash(tables: Mapping[str, pl.DataFrame]) -> str:
         table = tables[name]
         digest.update(_prefixed(name) + table.height.to_bytes(8, "little"))
         for column in schema.names():
-            digest.update(_prefixed(column) + _prefixed(str(table.schema[column])))
+            is_text = schema[column] == pl.String  # which may lie in memory as codes
+            digest.update(_prefixed(column) + _prefixed("String" if is_text else str(table.schema[column])))
             _add(digest, table[column])
     return digest.hexdigest()
 
@@ -40,14 +41,19 @@ def _prefixed(text: str) -> bytes:
 
 
 def _add(digest: "hashlib._Hash", column: pl.Series) -> None:
-    if column.dtype == pl.String:
-        lengths = column.str.len_bytes().cast(pl.Int64).fill_null(_NULL_LENGTH)
-        digest.update(_little_endian(lengths, "<i8"))
-        for start in range(0, len(column), _CHUNK_ROWS):
-            digest.update((column.slice(start, _CHUNK_ROWS).str.join("").item() or "").encode("utf-8"))
+    if column.dtype in (pl.String, pl.Categorical, pl.Enum):
+        for texts in _texts(column):
+            digest.update(_little_endian(texts.str.len_bytes().cast(pl.Int64).fill_null(_NULL_LENGTH), "<i8"))
+        for texts in _texts(column):
+            digest.update((texts.str.join("").item() or "").encode("utf-8"))
         return
     digest.update(_little_endian(column.is_null().cast(pl.UInt8), "<u1"))
     digest.update(_little_endian(column.fill_null(0), "<f8" if column.dtype == pl.Float64 else "<i8"))
+
+
+def _texts(column: pl.Series) -> Iterator[pl.Series]:
+    for start in range(0, len(column), _CHUNK_ROWS):
+        yield column.slice(start, _CHUNK_ROWS).cast(pl.String)
 
 
 def _little_endian(column: pl.Series, dtype: str) -> bytes:

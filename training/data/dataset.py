@@ -13,10 +13,12 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from training.data.content_hash import content_hash
 from training.data.errors import InvalidDataset
 from training.data.files import replace_directory
+from training.data.keys import SPLIT_TYPE, compact
 from training.data.report import ImportReport
 from training.data.schema import FORMAT_VERSION, OPTIONAL, SPLITS, TABLES, problem
 
 MANIFEST = "manifest.json"
+LARGE = ("interactions", "triples")  # tables whose texts lie in memory as codes, see `keys.compact`
 
 
 class SplitMethod(BaseModel):
@@ -48,6 +50,7 @@ class Manifest(BaseModel):
 class Dataset:
     """The tables of `schema.TABLES`, checked against each other, and their manifest.
 
+    Interactions and triples hold their texts as codes (`pl.Categorical`, `pl.Enum`), the other tables as `pl.String`.
     `rejected` has the facts that people called false; most data sets have none.
     """
 
@@ -80,6 +83,7 @@ class Dataset:
         reason = problem(tables)
         if reason:
             raise InvalidDataset(Path(name), reason)
+        tables = {table: compact(rows) if table in LARGE else rows for table, rows in tables.items()}
         manifest = Manifest(
             format_version=FORMAT_VERSION,
             name=name,
@@ -127,7 +131,7 @@ class Dataset:
             raise InvalidDataset(path, "the tables were changed after they were hashed; make a new one with Dataset.of")
         with replace_directory(path, overwrite=overwrite, marker=MANIFEST) as aside:
             for name, table in self.tables.items():
-                table.write_parquet(aside / f"{name}.parquet", compression="zstd")
+                _write_table(aside / f"{name}.parquet", table)
             text = self.manifest.model_dump_json(indent=2)
             (aside / MANIFEST).write_text(text + "\n", encoding="utf-8")
 
@@ -146,6 +150,14 @@ def _with_empty(tables: Mapping[str, pl.DataFrame]) -> dict[str, pl.DataFrame]:
     """Give every table, those that are left out without rows."""
     empty = {name: schema.to_frame() for name, schema in OPTIONAL.items() if name not in tables}
     return {**{name: tables[name] for name in (*TABLES, *OPTIONAL) if name in tables}, **empty}
+
+
+def _write_table(file: Path, table: pl.DataFrame) -> None:
+    codes = [column for column, dtype in table.schema.items() if dtype in (pl.Categorical, pl.Enum)]
+    if codes:  # texts on disk; they are spelled out piece by piece
+        table.lazy().with_columns(pl.col(codes).cast(pl.String)).sink_parquet(file, compression="zstd")
+    else:
+        table.write_parquet(file, compression="zstd")
 
 
 def _read_manifest(path: Path) -> Manifest:
@@ -171,6 +183,11 @@ def _read_table(path: Path, name: str) -> pl.DataFrame:
     if not file.is_file():
         raise InvalidDataset(path, f"{file.name} is missing")
     try:
-        return pl.read_parquet(file, hive_partitioning=False, glob=False)
+        scanned = pl.scan_parquet(file, hive_partitioning=False, glob=False)
+        if name in LARGE:
+            texts = pl.selectors.string() - pl.selectors.by_name("split", require_all=False)
+            splits = pl.selectors.string() & pl.selectors.by_name("split", require_all=False)
+            scanned = scanned.with_columns(texts.cast(pl.Categorical), splits.cast(SPLIT_TYPE, strict=False))
+        return scanned.collect(engine="streaming" if name in LARGE else "auto")
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as error:
         raise InvalidDataset(path, f"{file.name} cannot be read: {str(error).splitlines()[0]}") from None

@@ -8,11 +8,14 @@ DatasetError
         ColumnOrder
     EmptyTable(table, reason)
     NoAlignment(items, entities, link_rows)
+    TooFewAligned(aligned, items, least)
+    UnsureFormat(source, candidates)
     InvalidDataset(path, reason)
     TargetExists(path, reason)
     BadOption(option, reason)
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 
 
@@ -78,6 +81,26 @@ class NoAlignment(DatasetError):
             f"0 of {items} items are aligned: none of the {link_rows} link rows names both a known item and one of "
             f"the {entities} known entities; compare how ids are spelled in the link file and in the other files"
         )
+
+
+class TooFewAligned(DatasetError):
+    """Fewer items stand for an entity than was asked for."""
+
+    def __init__(self, aligned: int, items: int, least: float) -> None:
+        self.aligned, self.items, self.least = aligned, items, least
+        super().__init__(
+            f"{aligned} of {items} items are aligned with an entity, a share of {aligned / items:.3f}; "
+            f"--min-aligned-share asks for {least:g}"
+        )
+
+
+class UnsureFormat(DatasetError):
+    """What is in a source fits no format well, or several."""
+
+    def __init__(self, source: str, candidates: Sequence[str]) -> None:
+        self.source, self.candidates = source, candidates
+        fits = f"it may be {' or '.join(candidates)}" if candidates else "it looks like none that is known"
+        super().__init__(f"{source}: the format is not certain, {fits}; name it: FORMAT={source}, or --format")
 
 
 class InvalidDataset(DatasetError):

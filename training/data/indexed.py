@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from models.vocabulary import Vocabulary
 from training.data.dataset import Dataset
+from training.data.keys import rows_of
 from training.data.schema import SPLITS
 
 UNALIGNED = -1
@@ -75,15 +76,8 @@ class IndexedDataset:
         return {"users": self.users, "items": self.items, "entities": self.entities, "relations": self.relations}
 
 
-def _rows(ids: pl.Series, vocabulary: pl.Series) -> NDArray[np.int64]:
-    """Give the place of each id in `vocabulary` as (n,) int64; `Dataset` made sure that each has one."""
-    places = pl.DataFrame({"id": vocabulary}).with_row_index("row")
-    joined = pl.DataFrame({"id": ids}).join(places, on="id", how="left", maintain_order="left")
-    return joined["row"].cast(pl.Int64).to_numpy()
-
-
 def _columns(table: pl.DataFrame, vocabularies: Mapping[str, pl.Series]) -> NDArray[np.int64]:
-    columns = [_rows(table[column], vocabulary) for column, vocabulary in vocabularies.items()]
+    columns = [rows_of(table[column], vocabulary) for column, vocabulary in vocabularies.items()]
     return np.ascontiguousarray(np.stack(columns, axis=1)) if table.height else np.empty((0, len(columns)), np.int64)
 
 
@@ -94,5 +88,5 @@ def _by_split(table: pl.DataFrame, vocabularies: Mapping[str, pl.Series]) -> dic
 
 def _alignment(links: pl.DataFrame, items: pl.Series, entities: pl.Series) -> NDArray[np.int64]:
     alignment = np.full(len(items), UNALIGNED, dtype=np.int64)
-    alignment[_rows(links["item_id"], items)] = _rows(links["entity_id"], entities)
+    alignment[rows_of(links["item_id"], items)] = rows_of(links["entity_id"], entities)
     return alignment

@@ -59,8 +59,41 @@ class RelationCount(_Frozen):
     triples: int
 
 
+class Grades(_Frozen):
+    """What the values of the interactions were taken for, before anything else was left out.
+
+    `zeros` says what a value of 0 was taken for: `keep`, `drop` or `implicit`; `without_value` counts positive rows.
+    """
+
+    positive_from: float | None
+    positive: int
+    negative: int
+    zeros: str
+    zero_rows: int
+    without_value: int
+
+
+class Inverse(_Frozen):
+    """A relation of which most valid and test facts stand in train turned around, as facts of another (or the same)."""
+
+    relation: str
+    inverse: str
+    reversed: int
+    facts: int
+
+
+class NamePair(_Frozen):
+    """A link whose item and entity both have a name."""
+
+    item_id: str
+    title: str
+    entity_id: str
+    label: str
+    alike: bool
+
+
 class Alignment(_Frozen):
-    """How far the items are tied to the graph."""
+    """How far the items are tied to the graph; names were compared where both sides have one."""
 
     items: int
     aligned_items: int
@@ -68,6 +101,9 @@ class Alignment(_Frozen):
     items_sharing_an_entity: int
     interactions: int
     interactions_on_aligned_items: int
+    names_compared: int = 0
+    names_alike: int = 0
+    samples: tuple[NamePair, ...] = ()
 
 
 class ImportReport(_Frozen):
@@ -80,6 +116,10 @@ class ImportReport(_Frozen):
     relations: tuple[RelationCount, ...]
     alignment: Alignment
     overlaps: tuple[Overlap, ...] = ()
+    rules: dict[str, str] = {}
+    grades: Grades | None = None
+    inverses: tuple[Inverse, ...] = ()
+    seen_only_later: dict[str, int] = {}
     warnings: tuple[str, ...] = ()
 
     def render(self, console: Console) -> None:
@@ -87,17 +127,46 @@ class ImportReport(_Frozen):
         console.print(_files_table(self.files))
         console.print(_counts_table(self))
         console.print(_relations_table(self.relations))
-        a = self.alignment
-        share = f"{_percent(a.interactions_on_aligned_items, a.interactions)} of the interactions"
-        console.print(
-            f"Alignment: {a.aligned_items:,} of {a.items:,} items ({_percent(a.aligned_items, a.items)}, {share}) "
-            f"stand for {a.linked_entities:,} entities; {a.items_sharing_an_entity:,} items share theirs."
-        )
+        _say_alignment(self.alignment, console)
+        if self.grades is not None:
+            _say_grades(self.grades, console)
         for overlap in self.overlaps:
             kept, removed = overlap.kept_in, overlap.removed_from
             console.print(f"Overlap: {overlap.rows:,} {overlap.table} left {removed}, because {kept} holds them, too.")
         for warning in self.warnings:
             console.print(Text(f"Warning: {warning}", style="yellow"))
+        if self.rules:
+            console.print(Text("Rules: " + ", ".join(f"{option} {value}" for option, value in self.rules.items())))
+
+
+def _say_alignment(a: Alignment, console: Console) -> None:
+    share = f"{_percent(a.interactions_on_aligned_items, a.interactions)} of the interactions"
+    console.print(
+        f"Alignment: {a.aligned_items:,} of {a.items:,} items ({_percent(a.aligned_items, a.items)}, {share}) "
+        f"stand for {a.linked_entities:,} entities; {a.items_sharing_an_entity:,} items share theirs."
+    )
+    if a.samples:
+        table = Table(
+            title=f"Linked names: {_percent(a.names_alike, a.names_compared)} of {a.names_compared:,} are alike",
+            title_justify="left",
+        )
+        for column in ("item", "title", "entity", "label", "alike"):
+            table.add_column(column)
+        for pair in a.samples:
+            cells = (pair.item_id, pair.title, pair.entity_id, pair.label, "yes" if pair.alike else "no")
+            table.add_row(*map(Text, cells))
+        console.print(table)
+
+
+def _say_grades(grades: Grades, console: Console) -> None:
+    if grades.positive_from is None:
+        threshold = "no threshold: every row is positive, whatever its value"
+    else:
+        threshold = f"positive from {grades.positive_from:g} on"
+    console.print(f"Values: {grades.positive:,} positive, {grades.negative:,} negative and left out ({threshold}).")
+    if grades.zero_rows:
+        what = {"keep": "kept as values", "drop": "dropped", "implicit": "taken as implicit: rows without a value"}
+        console.print(f"Zeros: {grades.zero_rows:,} {what[grades.zeros]}.")
 
 
 def _files_table(files: tuple[FileReport, ...]) -> Table:

@@ -1,11 +1,12 @@
 """The tables of the one data set format: columns, types, keys and references. See docs/reference/dataset-format.md."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import polars as pl
 
+from training.data.keys import SPLITS, has_repeats
+
 FORMAT_VERSION = 1
-SPLITS = ("train", "valid", "test")
 
 TABLES: Mapping[str, pl.Schema] = {
     "users": pl.Schema({"user_id": pl.String}),
@@ -51,8 +52,11 @@ REFERENCES: tuple[tuple[str, str, str, str], ...] = (
 )
 
 
+__all__ = ["FORMAT_VERSION", "KEYS", "NULLABLE", "OPTIONAL", "REFERENCES", "SPLITS", "TABLES", "problem"]
+
+
 def problem(tables: Mapping[str, pl.DataFrame]) -> str | None:
-    """Say what breaks the format in these tables, or None if nothing does."""
+    """Say what breaks the format in these tables, or None if nothing does. Texts may be codes, see `keys.compact`."""
     given = {**TABLES, **{name: schema for name, schema in OPTIONAL.items() if name in tables}}
     for name, schema in given.items():
         found = _table_problem(name, tables[name], schema)
@@ -61,7 +65,8 @@ def problem(tables: Mapping[str, pl.DataFrame]) -> str | None:
     for table, column, target, key in REFERENCES:
         if table not in given:
             continue
-        stray = tables[table].join(tables[target], left_on=column, right_on=key, how="anti")
+        used = tables[table].select(pl.col(column).unique(maintain_order=True).cast(pl.String))
+        stray = used.join(tables[target], left_on=column, right_on=key, how="anti", maintain_order="left")
         if stray.height:
             return f"{table}.{column} holds {stray[column][0]!r}, which {target} does not list"
     return _contradiction(tables)
@@ -69,14 +74,15 @@ def problem(tables: Mapping[str, pl.DataFrame]) -> str | None:
 
 def _contradiction(tables: Mapping[str, pl.DataFrame]) -> str | None:
     if "rejected" in tables:
-        both = tables["rejected"].join(tables["triples"], on=list(KEYS["triples"]), how="semi")
+        key = list(KEYS["triples"])
+        both = _texts(tables["rejected"], key).join(_texts(tables["triples"], key), on=key, how="semi")
         if both.height:
             return f"rejected holds {both.row(0)}, which stands among the triples"
     return None
 
 
 def _table_problem(name: str, table: pl.DataFrame, schema: pl.Schema) -> str | None:
-    if table.schema != schema:
+    if table.columns != schema.names() or any(not _is_like(table.schema[c], dtype) for c, dtype in schema.items()):
         return f"{name} has the columns {_spell(table.schema)}; expected {_spell(schema)}"
     for column in schema.names():
         if column not in NULLABLE and table[column].null_count():
@@ -85,11 +91,19 @@ def _table_problem(name: str, table: pl.DataFrame, schema: pl.Schema) -> str | N
             return f"{name}.{column} holds an empty text"
     if "value" in schema and not table["value"].fill_null(0.0).is_finite().all():
         return f"{name}.value holds a number that is not finite"
-    if "split" in schema and not table["split"].is_in(SPLITS).all():
+    if "split" in schema and not table["split"].unique().cast(pl.String).is_in(SPLITS).all():
         return f"{name}.split holds something else than {', '.join(SPLITS)}"
-    if table.select(KEYS[name]).is_duplicated().any():
+    if has_repeats(table, KEYS[name]):
         return f"{name} holds the same {', '.join(KEYS[name])} twice"
     return None
+
+
+def _is_like(found: pl.DataType, wanted: pl.DataType) -> bool:
+    return found == wanted or (wanted == pl.String and found in (pl.Categorical, pl.Enum))
+
+
+def _texts(table: pl.DataFrame, columns: Sequence[str]) -> pl.DataFrame:
+    return table.select(pl.col(columns).cast(pl.String))
 
 
 def _spell(schema: pl.Schema) -> str:

@@ -8,6 +8,7 @@ import numpy as np
 import polars as pl
 
 from training.data.errors import ColumnOrder
+from training.data.keys import packed, repeated
 from training.data.ledger import FILE, LINE, ORIGIN, Ledger
 from training.data.report import Overlap
 from training.data.schema import KEYS, SPLITS
@@ -17,17 +18,24 @@ _ENOUGH_TRIPLES = 20  # below, a true graph may hold as many relations as tails
 
 def drop_repeated_interactions(rows: pl.DataFrame, ledger: Ledger) -> pl.DataFrame:
     """Keep one row of a user and an item in each split: the latest by timestamp, else the last one in the file."""
-    within = _within_split(rows)
+    key = [*KEYS["interactions"], *_within_split(rows)]
+    again = repeated(packed(rows, key))
+    if not again.any():
+        return rows
     data = [column for column in rows.columns if column not in ORIGIN]
-    rows = _keep(rows, _chosen(rows, data, "first"), ledger, "exact copy of an earlier row")
-    latest = _chosen(rows, [*KEYS["interactions"], *within], "last", by="timestamp")
+    copies = ~again | _spread(again, _chosen(rows.filter(again), data, "first"))
+    rows, again = _keep(rows, copies, ledger, "exact copy of an earlier row"), again.filter(copies)
+    latest = ~again | _spread(again, _chosen(rows.filter(again), key, "last", by="timestamp"))
     return _keep(rows, latest, ledger, "user and item again, a later row is kept")
 
 
 def drop_repeated_triples(rows: pl.DataFrame, ledger: Ledger) -> pl.DataFrame:
     """Keep the first row of a fact in each split."""
     key = [*KEYS["triples"], *_within_split(rows)]
-    return _keep(rows, _chosen(rows, key, "first"), ledger, "repeated triple")
+    again = repeated(packed(rows, key))
+    if not again.any():
+        return rows
+    return _keep(rows, ~again | _spread(again, _chosen(rows.filter(again), key, "first")), ledger, "repeated triple")
 
 
 def drop_self_loops(rows: pl.DataFrame, ledger: Ledger) -> pl.DataFrame:
@@ -37,22 +45,25 @@ def drop_self_loops(rows: pl.DataFrame, ledger: Ledger) -> pl.DataFrame:
 
 def drop_overlap(rows: pl.DataFrame, table: str, ledger: Ledger) -> tuple[pl.DataFrame, list[Overlap]]:
     """Drop from valid what is in train, and from test what is in train or valid (strict protocol)."""
-    overlaps = []
+    overlaps, keys = [], packed(rows, KEYS[table])
     for earlier, later in combinations(SPLITS, 2):
-        taken = rows.filter(pl.col("split") == earlier).select(KEYS[table]).with_columns(_taken=True)
-        marked = rows.select(*KEYS[table], "split").join(taken, on=KEYS[table], how="left", maintain_order="left")
-        repeated = (marked["split"] == later) & marked["_taken"].fill_null(False)
-        if repeated.any():
-            overlaps.append(Overlap(table=table, kept_in=earlier, removed_from=later, rows=int(repeated.sum())))
-            rows = _keep(rows, ~repeated, ledger, f"already in {earlier}")
+        taken = keys.filter(rows["split"] == earlier)
+        again = (rows["split"] == later) & keys.is_in(taken.implode())
+        if again.any():
+            overlaps.append(Overlap(table=table, kept_in=earlier, removed_from=later, rows=int(again.sum())))
+            rows, keys = _keep(rows, ~again, ledger, f"already in {earlier}"), keys.filter(~again)
     return rows, overlaps
 
 
-def drop_unusable_links(rows: pl.DataFrame, items: pl.Series, entities: pl.Series, ledger: Ledger) -> pl.DataFrame:
-    """Keep the first link of each known item to a known entity. Items may share an entity."""
+def drop_unusable_links(rows: pl.DataFrame, items: pl.Series, ledger: Ledger) -> pl.DataFrame:
+    """Keep links of known items, each once. Items may share an entity."""
     rows = _keep(rows, rows["item_id"].is_in(items.implode()), ledger, "unknown item")
+    return _keep(rows, _chosen(rows, ["item_id", "entity_id"], "first"), ledger, "repeated link")
+
+
+def drop_loose_links(rows: pl.DataFrame, entities: pl.Series, ledger: Ledger) -> pl.DataFrame:
+    """Keep the first link of each item to a known entity."""
     rows = _keep(rows, rows["entity_id"].is_in(entities.implode()), ledger, "unknown entity")
-    rows = _keep(rows, _chosen(rows, ["item_id", "entity_id"], "first"), ledger, "repeated link")
     return _keep(rows, rows["item_id"].is_first_distinct(), ledger, "another entity for the item, the first is kept")
 
 
@@ -84,6 +95,13 @@ def _chosen(rows: pl.DataFrame, key: Sequence[str], keep: Literal["first", "last
     mask = np.zeros(rows.height, dtype=np.bool_)
     mask[places.unique(key, keep=keep)["_place"].to_numpy()] = True
     return pl.Series(mask)
+
+
+def _spread(places: pl.Series, marks: pl.Series) -> pl.Series:
+    """Put marks at the places that are true, in their order; false elsewhere."""
+    spread = places.to_numpy().copy()
+    spread[spread] = marks.to_numpy()
+    return pl.Series(spread)
 
 
 def _keep(rows: pl.DataFrame, mask: pl.Series, ledger: Ledger, reason: str) -> pl.DataFrame:
