@@ -60,7 +60,8 @@ def without_split(part: RawTables) -> RawTables:
 def _rows(tables: Sequence[pl.DataFrame], empty: pl.DataFrame) -> tuple[pl.DataFrame, bool]:
     """Also say whether some of the tables give a split and others do not."""
     given = [table for table in tables if table.height]
-    types = pl.Schema({name: dtype for name, dtype in empty.schema.items() if dtype != pl.String} | ORIGIN_TYPES)
+    numbers = {name: dtype for name, dtype in empty.schema.items() if dtype != pl.String}
+    types = pl.Schema({**numbers, **ORIGIN_TYPES})
     split = ["split" in table.columns for table in given]
     shaped = []
     for table in given:
@@ -81,7 +82,7 @@ def _facts(tables: Sequence[pl.DataFrame]) -> pl.DataFrame:
 
 def _declared(tables: Sequence[pl.DataFrame | None], name: str) -> pl.DataFrame:
     schema = TABLES[name]
-    given = [table.select(schema.names()).cast(dict(schema)) for table in tables if table is not None and table.height]
+    given = [table.select(schema.names()).cast(schema) for table in tables if table is not None and table.height]
     if len(given) < 2:
         return given[0] if given else schema.to_frame()
     key, *labels = schema.names()
