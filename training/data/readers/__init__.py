@@ -4,6 +4,9 @@ from collections.abc import Mapping
 
 from training.data.readers.base import Reader
 from training.data.readers.graphs.fb15k import Fb15kReader
+from training.data.readers.graphs.kb4rec import Kb4RecReader
+from training.data.readers.graphs.kgat import KgatReader
+from training.data.readers.graphs.kgcn import KgcnReader
 from training.data.readers.graphs.openke import OpenKeReader
 from training.data.readers.graphs.rdf.ntriples import NTriplesReader
 from training.data.readers.graphs.rdf.turtle import TurtleReader
@@ -33,6 +36,9 @@ _ALL: tuple[Reader, ...] = (
     TableReader(),
     Fb15kReader(),
     OpenKeReader(),
+    KgatReader(),
+    KgcnReader(),
+    Kb4RecReader(),
     NTriplesReader(),
     TurtleReader(),
 )

@@ -19,11 +19,11 @@ def numbered(rows: pl.DataFrame, columns: Sequence[str], ledger: Ledger) -> pl.D
     return rows
 
 
-def one_to_one(rows: pl.DataFrame, ledger: Ledger) -> pl.DataFrame:
+def one_to_one(rows: pl.DataFrame, ledger: Ledger, *, kept: bool = True) -> pl.DataFrame:
     """Take a map's rows of `DENSE` (text) and `ORIGINAL`: numbers, and each of both once.
 
     Rows that are the same are dropped but for the first; one number or one id with two partners is rejected. The rows
-    that are left are entered as kept.
+    that are left are entered as kept, but where they go on as rows of another table (`kept` is false).
     """
     rows = require_ids(numbered(rows, (DENSE,), ledger), (ORIGINAL,), ledger)
     first = rows.select(pl.struct(DENSE, ORIGINAL).is_first_distinct()).to_series()
@@ -31,13 +31,15 @@ def one_to_one(rows: pl.DataFrame, ledger: Ledger) -> pl.DataFrame:
     rows = rows.filter(first)
     for column in (DENSE, ORIGINAL):
         rows = sift(rows, pl.col(column).is_first_distinct(), ledger, f"{column} again", f"each {column} once")
-    ledger.keep(rows)
+    if kept:
+        ledger.keep(rows)
     return rows
 
 
 def originals(rows: pl.DataFrame, column: str, known: pl.DataFrame, listed_in: str, ledger: Ledger) -> pl.DataFrame:
     """Put original ids in place of the numbers of a column; rows with a number that is not listed are rejected."""
-    pairs = known.select(DENSE, ORIGINAL)
-    rows = rows.join(pairs, left_on=column, right_on=DENSE, how="left", maintain_order="left")
+    pairs = known.select(pl.col(DENSE).alias(column), pl.col(ORIGINAL).alias("_original"))
+    rows = rows.join(pairs, on=column, how="left", maintain_order="left")
+    rows = rows.with_columns(pl.col("_original").alias(column)).drop("_original")
     listed, expected = pl.col(column).is_not_null(), f"{column} to be listed in {listed_in}"
-    return sift(rows.drop(column).rename({ORIGINAL: column}), listed, ledger, f"unknown {column}", expected)
+    return sift(rows, listed, ledger, f"unknown {column}", expected)
