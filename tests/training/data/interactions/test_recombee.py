@@ -88,7 +88,9 @@ def test_half_a_character_and_nul_are_rejected(write: Write, read: Read) -> None
 
 
 def test_a_file_without_ids_and_a_folder_without_files_are_refused(write: Write, read: Read) -> None:
-    with pytest.raises(MalformedFile, match="userId and itemId, found user, item"):
+    with pytest.raises(MalformedFile, match=r"line 1: expected a header with the columns userId, itemId, each once"):
         read(write({"a/purchases.csv": "user,item\nu,i\n"}) / "a", "recombee")
+    with pytest.raises(MalformedFile, match="userId and itemId, found user, item"):
+        read(write({"c/purchases.json": '[{"user": "u", "item": "i"}]'}) / "c", "recombee")
     with pytest.raises(MissingFile, match="interactions, such as"):
         read(write({"b/items.csv": "item_id\ni\n"}) / "b", "recombee")

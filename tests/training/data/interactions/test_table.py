@@ -1,6 +1,7 @@
 """Cases C03, C07, C11 and C22 on tables of any name, and how columns are found."""
 
 import gzip
+import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -158,3 +159,27 @@ def test_c12_rows_of_another_width_stop_the_import_with_their_line(cases: Path, 
         read(source, "table")
     reading = read(source, "table", max_bad_share=0.5)
     assert reading.drops("x.tsv") == {"wrong number of columns": (2, (3, 4))}
+
+
+def test_json_lines_of_several_pieces_keep_their_lines_and_their_keys(write: Write, read: Read) -> None:
+    rows = 20_000  # some 700 kB, a dozen pieces
+    objects: list[dict[str, object]] = [{"user_id": f"u{n}", "item_id": n % 7} for n in range(rows)]
+    objects[15_500]["mood"] = 1
+    objects[3]["rating"] = 4.5  # not in the first object
+    lines = "".join(json.dumps(found, separators=(",", ":")) + "
+" for found in objects)
+    reading = read(write({"x.jsonl": lines.replace('{"user_id":"u15000"', "broken")}), "table")
+    found = reading.rows("user_id", "item_id", "_line")
+    assert reading.values()[2:5] == [None, 4.5, None]
+    assert "x.jsonl: keys of later objects are not used: mood" in reading.raw.warnings
+    assert (len(found), found[0], found[-1]) == (rows - 1, ("u0", "0", "1"), ("u19999", "0", "20000"))
+    assert reading.drops("x.jsonl") == {"not a JSON object": (1, (15_001,))}
+
+
+def test_parquet_of_several_pieces_keeps_its_row_numbers(
+    tmp_path: Path, read: Read, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("training.data.readers.interactions.shared.parquet_rows.PIECE", 3)
+    pl.DataFrame({"user_id": list("abcdefg"), "item_id": ["1"] * 7}).write_parquet(tmp_path / "x.parquet")
+    rows = read(tmp_path, "table").rows("user_id", "_line")
+    assert rows == [(user, str(place)) for place, user in enumerate("abcdefg", start=1)]

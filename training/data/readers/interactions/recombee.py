@@ -1,6 +1,6 @@
 """What Recombee's API lists, saved as JSON, JSON Lines or CSV: interactions by kind, and the catalogue of items."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import polars as pl
@@ -14,11 +14,12 @@ from training.data.readers.interactions.shared.files import (
     Files,
     every_column,
     interactions,
+    interned,
     none_of,
     once,
     titled,
 )
-from training.data.readers.interactions.shared.records import is_json, read_json
+from training.data.readers.interactions.shared.json_rows import is_json, keys_of_head, read_json
 from training.data.readers.rows import CSV
 from training.data.readers.source import Source
 
@@ -33,7 +34,12 @@ KINDS: Mapping[str, tuple[str, ...]] = {
 ITEMS, USERS = "items", "users"
 ENDINGS = (".json", ".jsonl", ".ndjson", ".csv")
 NAMES = {"userId": "user_id", "itemId": "item_id"}  # of the API, and of its own connectors and tutorials
-USED = ("user_id", "item_id", "rating", "timestamp")
+SPELLED: Mapping[str, tuple[str, ...]] = {
+    "user_id": ("userId", "user_id"),
+    "item_id": ("itemId", "item_id"),
+    "value": ("rating",),
+    "timestamp": ("timestamp",),
+}
 
 LAYOUT = """\
 detail_views.json, purchases.json, ratings.json, cart_additions.json, bookmarks.json, view_portions.json
@@ -97,16 +103,20 @@ def _find(source: Source, *stems: str) -> Path | None:
 
 
 def _events(files: Files, path: Path, kind: str) -> pl.DataFrame:
-    rows = _rows(files, path, IDS)
-    value = pl.col("rating") if kind == "ratings" and "rating" in rows.columns else pl.lit("")
-    time = pl.col("timestamp") if "timestamp" in rows.columns else pl.lit("")
-    unused = [column for column in rows.columns if column not in (*USED, *ORIGIN)]
+    keys = keys_of_head(files.source, path) if is_json(path) else heads.header(files.source, path, ",")
+    wanted = {ours: next((name for name in names if name in keys), names[0]) for ours, names in SPELLED.items()}
+    if kind != "ratings":
+        del wanted["value"]
+    unused = [key for key in keys if key not in wanted.values()]
     if unused:
         files.warnings.append(f"{files.source.name_of(path)}: not used: {', '.join(unused)}")
-    numbers = interactions(files.options, files.ledger)
-    rows = numbers(rows.select(*ORIGIN, *IDS, value=value, timestamp=time))
+    if not is_json(path):
+        return files.interactions(path, wanted, optional=[column for column in wanted if column not in IDS])
+    if keys and not {wanted[column] for column in IDS} <= set(keys):
+        raise _strange(path, keys, IDS)
+    rows = read_json(files, path, wanted, interned(interactions(files.options, files.ledger)))
     files.ledger.check()
-    return rows.with_columns(pl.col(IDS).cast(pl.Categorical))
+    return rows
 
 
 def _listed(files: Files, path: Path | None, key: str) -> pl.DataFrame:
@@ -120,10 +130,13 @@ def _rows(files: Files, path: Path, keys: tuple[str, ...]) -> pl.DataFrame:
     rows = rows.rename(ours)
     missing = [key for key in keys if key not in rows.columns]
     if missing and (rows.height or not is_json(path)):
-        found = ", ".join(column for column in rows.columns if column not in ORIGIN)
-        names = " and ".join(theirs for theirs, name in NAMES.items() if name in keys)
-        raise MalformedFile(path, 1, f"objects or columns with {names}", found or "none")
+        raise _strange(path, [column for column in rows.columns if column not in ORIGIN], keys)
     return rows.with_columns(pl.lit("").alias(key) for key in missing)
+
+
+def _strange(path: Path, found: Sequence[str], keys: Sequence[str]) -> MalformedFile:
+    names = " and ".join(theirs for theirs, name in NAMES.items() if name in keys)
+    return MalformedFile(path, 1, f"objects or columns with {names}", ", ".join(found) or "none")
 
 
 def _properties(items: pl.DataFrame) -> tuple[str | None, list[str], list[str]]:

@@ -8,7 +8,7 @@ from typing import Self
 import polars as pl
 
 from training.data.errors import MissingFile
-from training.data.ledger import ORIGIN, ORIGIN_TYPES, Ledger
+from training.data.ledger import ORIGIN, ORIGIN_TYPES, Ledger, sift
 from training.data.readers.base import ReadOptions, parse_value, require_ids
 from training.data.readers.rows import Dialect, Header, Refine, read_rows
 from training.data.readers.source import Source
@@ -126,6 +126,11 @@ def every_column(header: tuple[str, ...]) -> Mapping[str, int] | None:
     return {apart(name): header.index(name) for name in header if name} or None
 
 
+def interned(refine: Refine) -> Refine:
+    """Give a step whose ids are `pl.Categorical`, as `read_rows` makes them of what it interns."""
+    return lambda rows: refine(rows).with_columns(pl.col(IDS).cast(pl.Categorical))
+
+
 def none_of(columns: Iterable[str]) -> pl.DataFrame:
     """Give these columns of texts with their origin, and no row."""
     return pl.DataFrame(schema=ORIGIN_TYPES | dict.fromkeys(columns, pl.String))
@@ -156,6 +161,12 @@ def named(columns: Mapping[str, str], optional: Sequence[str] = ()) -> Header:
         return found if certain and all(header.count(columns[ours]) == 1 for ours in found) else None
 
     return places
+
+
+def without_nul(rows: pl.DataFrame, ledger: Ledger) -> pl.DataFrame:
+    """Reject rows with a NUL character, which no database text can hold."""
+    nul = pl.any_horizontal(pl.lit(False), pl.exclude(*ORIGIN).str.contains("\0", literal=True))
+    return sift(rows, ~nul, ledger, "NUL character", "text without NUL characters")
 
 
 def apart(column: str) -> str:

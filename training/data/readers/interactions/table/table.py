@@ -20,17 +20,11 @@ from training.data.readers.base import (
     require_ids,
 )
 from training.data.readers.interactions.shared import facts, heads
-from training.data.readers.interactions.shared.files import IDS, Files, interactions, none_of, once, titled
-from training.data.readers.interactions.shared.records import (
-    JSON_ENDINGS,
-    PARQUET,
-    is_json,
-    is_parquet,
-    names_in_json,
-    names_in_parquet,
-    read_json,
-    read_parquet,
-)
+from training.data.readers.interactions.shared.files import IDS, Files, interactions, interned, none_of, once, titled
+from training.data.readers.interactions.shared.json_rows import ENDINGS as JSON_ENDINGS
+from training.data.readers.interactions.shared.json_rows import is_json, keys_of_head, read_json
+from training.data.readers.interactions.shared.parquet_rows import ENDING as PARQUET
+from training.data.readers.interactions.shared.parquet_rows import is_parquet, names_of, read_parquet
 from training.data.readers.interactions.table.columns import Found, place
 from training.data.readers.rows import CSV, TSV, Dialect
 from training.data.readers.source import Source
@@ -96,7 +90,7 @@ class _Table:
         """Judge a file by the names of its columns."""
         said = files.options.columns
         if is_json(path) or is_parquet(path):
-            names = names_in_json(files.source, path) if is_json(path) else names_in_parquet(path)
+            names = keys_of_head(files.source, path) if is_json(path) else names_of(path)
             return cls(path, names, place(names, said), CSV)
         dialects = _dialects(path, files.options)
         tables = [cls(path, names := _names(files.source, path, way), place(names, said), way) for way in dialects]
@@ -106,13 +100,11 @@ class _Table:
         """Read the file with our names, and facts under `fact:<relation>`."""
         columns = {**found.columns, **{f"fact:{name}": theirs for name, theirs in found.told.items()}}
         numbers = interactions(files.options, files.ledger) if found.kind == "interactions" else None
-        if is_json(self.path) or is_parquet(self.path):
-            rows = read_json(files, self.path) if is_json(self.path) else read_parquet(files, self.path)
-            absent = [pl.lit("").alias(name) for name in columns.values() if name not in rows.columns]
-            rows = rows.with_columns(absent).select(*ORIGIN, **{ours: pl.col(name) for ours, name in columns.items()})
-            rows = rows if numbers is None else numbers(rows).with_columns(pl.col(IDS).cast(pl.Categorical))
-            files.ledger.check()
-            return rows
+        step = None if numbers is None else interned(numbers)
+        if is_json(self.path):
+            return read_json(files, self.path, columns, step)
+        if is_parquet(self.path):
+            return read_parquet(files, self.path, columns, step)
 
         def refine(rows: pl.DataFrame) -> pl.DataFrame:
             rows = rows if self.dialect.header else rows.select(*ORIGIN, **{o: pl.col(n) for o, n in columns.items()})
