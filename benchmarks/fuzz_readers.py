@@ -210,15 +210,15 @@ def main(
     failures = 0
     for number in [only] if only is not None else range(seed, seed + inputs):
         sample = ours[number % len(ours)]
-        with tempfile.TemporaryDirectory() as folder, _no_longer_than(SECONDS):
-            try:
+        try:
+            with tempfile.TemporaryDirectory() as folder, _no_longer_than(SECONDS):
                 results[sample.reader][outcome(draw(sample, number), Path(folder), sample.headers)] += 1
-            except BaseException as error:
-                if isinstance(error, KeyboardInterrupt):
-                    raise
-                failures += 1
-                results[sample.reader]["FAILURE"] += 1
-                print(f"--only {number} ({sample.reader}):", *traceback.format_exception(error)[-3:], sep="\n")
+        except KeyboardInterrupt:  # stopped by a person: tell what was found so far
+            break
+        except BaseException as error:
+            failures += 1
+            results[sample.reader]["FAILURE"] += 1
+            print(f"--only {number} ({sample.reader}):", *traceback.format_exception(error)[-3:], sep="\n")
     figures: dict[str, object] = {
         "inputs": sum(sum(counts.values()) for counts in results.values()),
         "failures": failures,

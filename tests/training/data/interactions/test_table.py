@@ -166,8 +166,7 @@ def test_json_lines_of_several_pieces_keep_their_lines_and_their_keys(write: Wri
     objects: list[dict[str, object]] = [{"user_id": f"u{n}", "item_id": n % 7} for n in range(rows)]
     objects[15_500]["mood"] = 1
     objects[3]["rating"] = 4.5  # not in the first object
-    lines = "".join(json.dumps(found, separators=(",", ":")) + "
-" for found in objects)
+    lines = "".join(json.dumps(found, separators=(",", ":")) + "\n" for found in objects)
     reading = read(write({"x.jsonl": lines.replace('{"user_id":"u15000"', "broken")}), "table")
     found = reading.rows("user_id", "item_id", "_line")
     assert reading.values()[2:5] == [None, 4.5, None]

@@ -3,7 +3,7 @@
 import polars as pl
 
 from training.data.errors import MalformedFile
-from training.data.ledger import Ledger
+from training.data.ledger import ORIGIN, Ledger
 from training.data.readers.base import Part, RawTables, ReadOptions, Recognition
 from training.data.readers.interactions.movielens import films
 from training.data.readers.interactions.shared import facts, heads
@@ -69,12 +69,10 @@ def _films(files: Files) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame]:
     rows = files.listed(files.source.find(ITEMS), (*FIELDS, *flags), "item_id")
     year = pl.coalesce(films.year_of_title(), pl.col("release date").str.extract(r"(\d{4})$"))
     rows = rows.with_columns(year=year)
-    genres = [
-        facts.single(rows.filter(pl.col(flag) == "1").with_columns(genre=pl.lit(name)), "genre", films.GENRE)
-        for flag, name in zip(flags, names, strict=True)
-        if name != FLAGS[0]
-    ]
-    return rows, *facts.gather([*genres, facts.years(rows, "year", films.RELEASE)])
+    raised = rows.unpivot(flags, index=[*ORIGIN, "item_id"], variable_name="flag").filter(pl.col("value") == "1")
+    genres = raised.with_columns(genre=pl.col("flag").replace(dict(zip(flags, names, strict=True))))
+    genres = facts.single(genres.filter(pl.col("genre") != FLAGS[0]), "genre", films.GENRE)
+    return rows, *facts.gather([genres, facts.years(rows, "year", films.RELEASE)])
 
 
 def _flag_names(files: Files) -> tuple[str, ...]:

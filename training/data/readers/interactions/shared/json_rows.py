@@ -71,11 +71,10 @@ def read_json(
     speaking = files.speaking(Dialect(Dialect.LINES))
     if wanted is not None:
         rows = speaking.rows(path, ("json",), expected="a JSON object on each line", refine=parse)
-        late = sorted(late - {*keys_of_head(files.source, path), *wanted.values()})[:MAX_KEYS]
-        if late:
-            files.warnings.append(
-                f"{files.source.name_of(path)}: keys of later objects are not used: {', '.join(late)}"
-            )
+        unused = sorted(late - {*keys_of_head(files.source, path), *wanted.values()})[:MAX_KEYS]
+        if unused:
+            name = files.source.name_of(path)
+            files.warnings.append(f"{name}: keys of later objects are not used: {', '.join(unused)}")
         return rows
     return parse(speaking.rows(path, ("json",), expected="a JSON object on each line"))
 
