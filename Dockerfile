@@ -3,36 +3,26 @@
 #   GROUP                  dependency group of pyproject.toml: cpu, or gpu (see docker-compose.gpu.yml)
 #   PIP_INDEX_URL          another package index than pip's own
 #   PIP_EXTRA_INDEX_URL    one more index; give PyTorch's index of CPU wheels here, or pip takes the large CUDA build
-
-# The groups alone, so that a change of another setting in pyproject.toml doesn't install everything again.
-FROM python:3.11-slim AS groups
-WORKDIR /groups
-COPY pyproject.toml /tmp/
-RUN sed -n '/^\[dependency-groups\]/,/^\[tool\./{/^\[tool\./!p}' /tmp/pyproject.toml > pyproject.toml
+# Every package is one whose hash stands in requirements/ (docs/decisions/0021-images.md).
 
 FROM python:3.11-slim AS dependencies
 ARG GROUP=cpu
 ARG PIP_INDEX_URL
 ARG PIP_EXTRA_INDEX_URL
-ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1
+ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore
 WORKDIR /build
-RUN python -m venv /opt/venv && /opt/venv/bin/pip install "pip>=25.1,<27"
-COPY constraints.txt ./
-COPY --from=groups /groups/pyproject.toml ./
-# What only building and testing torch needs goes, and so does pip once its work is done.
-RUN /opt/venv/bin/pip install --group "$GROUP" --constraint constraints.txt \
- && torch=$(echo /opt/venv/lib/python3*/site-packages/torch) \
- && rm -rf "$torch/include" "$torch/test" "$torch"/bin/test_* "$torch"/bin/*StoreTest "$torch"/bin/protoc* \
- && /opt/venv/bin/pip uninstall --yes setuptools pip
+COPY docker/install.sh requirements/*.lock ./
+RUN bash install.sh "$GROUP" /opt/venv
 
 FROM python:3.11-slim
 ENV PATH=/opt/venv/bin:$PATH \
     PYTHONUNBUFFERED=1 \
     PYTHONDONTWRITEBYTECODE=1 \
     KTUP_HOST=0.0.0.0
-# The only folder that is written to. Volumes mounted on it take over its owner.
+# The only folder that is written to. Volumes mounted on it take over its owner. Nothing here installs packages.
 RUN useradd --uid 10001 --user-group --no-create-home --shell /usr/sbin/nologin ktup \
- && install -d -o ktup -g ktup /srv/ktup/var /srv/ktup/var/releases
+ && install -d -o ktup -g ktup /srv/ktup/var /srv/ktup/var/releases \
+ && python -m pip uninstall --yes --quiet --root-user-action ignore setuptools wheel pip
 WORKDIR /srv/ktup
 COPY --from=dependencies /opt/venv /opt/venv
 COPY . .

@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help demo serve test test-slow test-faults load lint format bench bench-baselines lock compose-check clean
+.PHONY: help demo serve test test-slow test-faults load lint format bench bench-baselines lock locks sbom compose-check clean
 
 help:  ## what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
@@ -33,11 +33,12 @@ test-slow: $(STAMP)  ## tests that take minutes
 test-faults: $(STAMP)  ## real processes killed, cut off, starved and swapped; at most ten minutes on two cores
 	timeout --signal INT 600 $(BIN)/python -m pytest -n 2 -m faults --timeout 240
 
-lint: $(STAMP)  ## ruff, mypy --strict, import contracts
+lint: $(STAMP)  ## ruff, mypy --strict, import contracts, hadolint
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/hadolint Dockerfile
 
 format: $(STAMP)  ## put the source in order
 	$(BIN)/ruff check --fix .
@@ -57,6 +58,18 @@ bench: $(STAMP)  ## speed, ours beside the peers': DATA=a data set directory PRE
 
 lock: $(STAMP)  ## write the versions of this environment to constraints.txt
 	$(BIN)/pip freeze --exclude-editable | sed -E 's/\+cpu$$//' | sort -f > constraints.txt
+
+locks: $(STAMP)  ## write the hashes of the image's packages to requirements/ (TORCH_WHEELS: where torch's CPU wheel is)
+	UV=$(BIN)/uv bash requirements/make.sh
+
+build/image/.installed: requirements/cpu.lock docker/install.sh
+	rm -rf build/image && mkdir -p build/image && cp requirements/*.lock build/image
+	cd build/image && PATH="$(abspath $(BIN)):$$PATH" bash ../../docker/install.sh cpu "$$PWD/venv"
+	touch $@
+
+sbom: $(STAMP) build/image/.installed  ## list what the image installs, with licences, as CycloneDX JSON: OUT=build/sbom.json
+	$(BIN)/cyclonedx-py environment build/image/venv/bin/python --pyproject pyproject.toml --output-reproducible \
+	  --output-format JSON --output-file $(or $(OUT),build/sbom.json)
 
 compose-check:  ## docker compose up, both calls from outside, down (needs a Docker engine)
 	bash tests/compose/check.sh

@@ -39,7 +39,7 @@ def serve() -> None:
             port=settings.port,
             workers=settings.workers,
             loop="uvloop",
-            http="httptools",
+            http="app.bounded_http:BoundedHttp",
             access_log=False,
             log_config=None,
             server_header=False,
