@@ -3,8 +3,8 @@
     python -m benchmarks.fuzz_readers --inputs 100000 --seed 1 --out benchmarks/results/fuzz-readers.json
 
 A failure is an exception that is no `DatasetError`, a row that is neither kept nor dropped, a line of a file that its
-report does not count, or a read that takes more than 20 seconds of processor time. Each is printed with the seed that makes its input
-again (`--only SEED`). The samples are those of tests/cases/files/samples.toml; a new reader joins there.
+report does not count, or a read that takes more than 20 seconds of processor time. Each is printed with the seed that
+makes its input again (`--only SEED`). The samples are those of tests/cases/files/samples.toml; new readers join there.
 """
 
 import json
