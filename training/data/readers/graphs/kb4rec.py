@@ -1,6 +1,5 @@
 """KB4Rec: which item is which entity of Freebase or YAGO, and the part of Freebase around them."""
 
-import re
 from collections import Counter
 from pathlib import Path
 
@@ -36,7 +35,7 @@ before their number (movie_10), say so: the item prefix is taken off.
 Links belong to one release of the items: ml2fb.txt to MovieLens 20M."""
 
 _LINK = r"[^\t]+\t<?([mg]\.0\w+|/[mg]/0\w+|https?://\S+)>?"
-_END = re.compile(r"\s*\t\s*\.$")
+_END = "\t."  # of a line that was cut out of a dump of N-Triples
 _LINKS, _TRIPLES = "2 columns separated by tabs (item, entity)", "3 columns separated by tabs (head, relation, tail)"
 _LITERAL = "literal"
 _COMMON_PREFIX = r"^([A-Za-z_:/\-]+)\d+$"
@@ -79,7 +78,7 @@ def _files(source: Source) -> list[Path]:
 
 def _kind(first: list[str]) -> str | None:
     """Tell links from triples by what most of the first lines are."""
-    cells = Counter(len(_END.sub("", line).split("\t")) for line in first)
+    cells = Counter(len(line.rstrip().removesuffix(_END).split("\t")) for line in first)
     if not cells[2] and not cells[3]:
         return None
     return "links" if cells[2] > cells[3] else "triples"
@@ -112,7 +111,7 @@ def _links(source: Source, path: Path, options: ReadOptions, ledger: Ledger) -> 
 
 def _triples(source: Source, path: Path, options: ReadOptions, ledger: Ledger) -> pl.DataFrame:
     def refine(rows: pl.DataFrame) -> pl.DataFrame:
-        cells = pl.col("line").str.replace(_END.pattern, "").str.split_exact("\t", 3).alias("cells")
+        cells = pl.col("line").str.strip_suffix(_END).str.split_exact("\t", 3).alias("cells")
         rows = rows.select(*ORIGIN, cells).unnest("cells")
         three = pl.col("field_2").is_not_null() & pl.col("field_3").is_null()
         rows = sift(rows, three, ledger, "wrong number of columns", _TRIPLES)

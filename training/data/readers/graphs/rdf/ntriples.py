@@ -28,7 +28,7 @@ EXPECTED = "an N-Triples statement: <head> <relation> <tail> ."
 COMMENT = "comment"
 NO_STATEMENT = "not an N-Triples statement"
 
-_ROUGHLY = r"\s*(<[^>]*>|_:\S+)\s*<[^>]*>\s*(<[^>]*>|_:\S+|\".*\"\S*)\s*\.\s*(#.*)?"
+_ROUGHLY = r"\s*(<[^>]*>|_:\S+)\s*<[^>]*>\s*((<[^>]*>|_:\S+)\s*|\".*)\.\s*(#.*)?"
 
 
 def _node(name: str) -> str:
