@@ -41,12 +41,20 @@ def test_c45_a_link_of_an_item_that_nobody_rated_is_given_on_and_its_entity_stay
 def test_c46_an_item_without_an_entity_keeps_its_place_and_its_title(toy: Any) -> None:
     assert toy.titles()["14"] == "No Graph"
     assert "14" not in toy.raw.links["item_id"].to_list()
-    assert ("14", "class", "class:War") in toy.facts()
 
 
-def test_titles_stay_whole_and_the_members_of_a_sequence_are_facts_of_their_own(toy: Any) -> None:
-    assert toy.titles()["12"] == "Night, The"
-    assert {tail for item, _, tail in toy.facts() if item == "12"} == {"class:Comedy", "class:Drama"}
+def test_with_a_graph_of_its_own_the_columns_of_items_are_no_facts_and_that_is_said(toy: Any) -> None:
+    assert toy.facts() == set()
+    assert toy.raw.warnings == ["toy.item: not used: class:token_seq (the graph is that of the .kg file)"]
+
+
+def test_without_a_graph_the_members_of_a_sequence_are_facts_of_their_own_and_titles_stay_whole(
+    cases: Path, write: Write, read: Read
+) -> None:
+    source = write({name: (cases / "recbole/toy" / name).read_bytes() for name in ("toy.inter", "toy.item")})
+    reading = read(source, "recbole")
+    assert reading.titles()["12"] == "Night, The"
+    assert {tail for item, _, tail in reading.facts() if item == "12"} == {"class:Comedy", "class:Drama"}
 
 
 def test_c04_a_header_split_by_blanks_names_both_separators_and_the_line(cases: Path, read: Read) -> None:

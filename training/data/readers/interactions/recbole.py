@@ -39,6 +39,7 @@ LAYOUT = """\
           2694 TAB m.02hxhz
 *.item    item_id:token TAB movie_title:token_seq TAB class:token_seq
           1 TAB Toy Story TAB Animation Comedy
+          (columns of tokens are facts of the item, where there is no .kg)
 *.user    user_id:token TAB …; the ids are used
 Each may be left out. NAME.train.inter, .valid and .test are splits.
 Other names: --column item_id=artist_id, --column value=weight, …"""
@@ -72,8 +73,10 @@ class RecboleReader:
         users = [_listed(files, path, _only_id("user_id"), "user_id") for path in source.glob("*.user")]
         items = [_listed(files, path, _item_columns, "item_id") for path in source.glob("*.item")]
         described = [_described(rows) for rows in items]
+        if source.glob("*.kg"):  # the graph is that one, then
+            described = [([], rows) for _, rows in described]
         item_facts, entities = facts.gather([part for parts, _ in described for part in parts])
-        files.warnings.extend(_unused(files, path) for path in source.glob("*.item", "*.user"))
+        files.warnings.extend(_unused(files, path, facts_too=bool(source.glob("*.kg"))) for path in _lists(source))
         return RawTables(
             source_format=self.name,
             declared={
@@ -193,8 +196,16 @@ def _expected(files: Files, path: Path, columns: Mapping[str, str], optional: Se
     return expected
 
 
-def _unused(files: Files, path: Path) -> str:
-    header = heads.header(files.source, path, files.dialect.separator)
+def _lists(source: Source) -> list[Path]:
+    return source.glob("*.item", "*.user")
+
+
+def _unused(files: Files, path: Path, *, facts_too: bool) -> str:
+    """Name the columns of a list that nothing is made of; where there is a graph, no facts are."""
+    header = heads.header(files.source, path, files.dialect.separator, "")
     used = _item_columns(header) if ".item" in path.name else _only_id("user_id")(header)
+    if used and facts_too:
+        used = {name: place for name, place in used.items() if ":" not in name}
     left = [cell for place, cell in enumerate(header) if place not in (used or {}).values()]
-    return f"{files.source.name_of(path)}: not used: {', '.join(left)}" if used and left else ""
+    why = " (the graph is that of the .kg file)" if facts_too and ".item" in path.name else ""
+    return f"{files.source.name_of(path)}: not used: {', '.join(left)}{why}" if used and left else ""
