@@ -14,8 +14,8 @@ from rich.table import Table
 from models.checkpoint import load_checkpoint, read_manifest
 from models.registry import REGISTRY
 from models.retrieval.stored import Kind
+from training import cli_files
 from training.cli_audit import audit_command
-from training.cli_convert import convert
 from training.cli_report import ReportOption, report, report_of_run
 from training.cli_shared import (
     DataOption,
@@ -42,7 +42,8 @@ from training.trainer import train
 app = typer.Typer(
     no_args_is_help=True, pretty_exceptions_enable=False, help="Raw files → data set → checkpoint → release."
 )
-app.command("convert")(convert)
+for _name, _command in cli_files.COMMANDS.items():
+    app.command(_name)(_command)
 app.command("suite")(suite)
 app.command("audit")(audit_command)
 app.add_typer(report, name="report")

@@ -12,6 +12,7 @@ DatasetError
     UnsureFormat(source, candidates)
     InvalidDataset(path, reason)
     TargetExists(path, reason)
+    Unwritable(file, column, text)
     BadOption(option, reason)
 """
 
@@ -117,6 +118,14 @@ class TargetExists(DatasetError):
     def __init__(self, path: Path, reason: str) -> None:
         self.path, self.reason = path, reason
         super().__init__(f"{path} {reason}")
+
+
+class Unwritable(DatasetError):
+    """A text that a format has no way to write."""
+
+    def __init__(self, file: str, column: str, text: str) -> None:
+        self.file, self.column, self.text = file, column, text
+        super().__init__(f"{file}: the {column} {text!r} holds a tab or a line end, which this format cannot write")
 
 
 class BadOption(DatasetError):
