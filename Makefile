@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help demo serve test test-slow test-faults load lint format bench bench-baselines lock locks sbom compose-check clean
+.PHONY: help venv docs docs-pages demo serve test test-slow test-faults load lint format bench bench-baselines lock locks sbom compose-check clean
 
 help:  ## what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
@@ -17,6 +17,8 @@ $(STAMP): pyproject.toml constraints.txt
 	$(BIN)/pip install --quiet --disable-pip-version-check 'pip>=25.1'
 	$(BIN)/pip install --quiet --disable-pip-version-check --group dev --constraint constraints.txt
 	touch $(STAMP)
+
+venv: $(STAMP)  ## the virtual environment .venv, with everything that is pinned
 
 demo: $(STAMP)  ## sample data → trained → served on 127.0.0.1:8000, with one recommendation and its reason
 	$(BIN)/python -m app demo
@@ -33,12 +35,20 @@ test-slow: $(STAMP)  ## tests that take minutes
 test-faults: $(STAMP)  ## real processes killed, cut off, starved and swapped; at most ten minutes on two cores
 	timeout --signal INT 600 $(BIN)/python -m pytest -n 2 -m faults --timeout 240
 
-lint: $(STAMP)  ## ruff, mypy --strict, import contracts, hadolint
+lint: $(STAMP) docs  ## made pages are fresh, no dead link in the docs; ruff, mypy --strict, import contracts, hadolint
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/hadolint Dockerfile
+
+docs: $(STAMP)  ## the documentation as a site: build/docs/site/index.html
+	$(BIN)/python -m documentation check
+	$(BIN)/python -m documentation config build/docs/zensical.toml
+	$(BIN)/zensical build --strict -f build/docs/zensical.toml
+
+docs-pages: $(STAMP)  ## write the pages that are made of the sources again: API, commands, settings, decisions, pictures
+	$(BIN)/python -m documentation write
 
 format: $(STAMP)  ## put the source in order
 	$(BIN)/ruff check --fix .
