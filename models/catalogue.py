@@ -13,10 +13,17 @@ With squared L2, delta = u - i, s = a.(P u - P i), t = a.(W u - W i) and Gram ma
 
 so that a person costs products with n x P and n x d matrices that are made once, and no temporary is n x d. L1 has no
 such expansion and goes through the items in pieces of at most PIECE_ELEMENTS numbers.
+
+Where softmax attention is not too sharp for it, no weight is computed: with e = exp(x / tau) of the logits of a person
+(times m) and of an item, a_k = e_uk e_ik / Z and Z = e_u . e_i, so that what items bring is made once:
+
+    Z s = e_i . (e_u P u) - (e_i P i) . e_u,   t likewise,   Z^2 q_xy = e_i' (E_u G_xy E_u) e_i
 """
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import torch
@@ -101,6 +108,12 @@ class Catalogue:
 
     def scores(self, user: Tensor, multipliers: Tensor | None = None) -> Tensor:
         """Score all items for a (d,) person: -g, (n,). Within 1e-9 of `literal_scores` in float64; differentiable."""
+        factors = self._factors
+        if factors is not None:
+            return self._factorised(user, multipliers, factors)
+        return torch.cat([part._weighted(user, multipliers) for part in self.blocks()])
+
+    def _weighted(self, user: Tensor, multipliers: Tensor | None) -> Tensor:
         weights = self.weights(user, multipliers)
         if self.space.norm == "l1":
             return self._literal(user, self.items, weights)
@@ -108,10 +121,44 @@ class Catalogue:
         s = weights @ (p @ user) - (weights * self.logits).sum(1)
         t = weights @ (w @ user) - (weights * self.normals).sum(1)
         quadratic = (weights @ self.grams).view(len(weights), 3, -1) * weights.unsqueeze(1)
-        q_pp, q_wp, q_ww = quadratic.sum(2).unbind(1)
+        return self._scored(user, s, t, quadratic.sum(2))
+
+    def _scored(self, user: Tensor, s: Tensor, t: Tensor, q: Tensor) -> Tensor:
+        """Join s and t, (n,), and q, (n, 3)."""
+        q_pp, q_wp, q_ww = q.unbind(1)
         delta = self.squares + user.square().sum() - 2.0 * (self.items @ user)
         g = delta + 2.0 * s + q_pp - 2.0 * t * (t + q_wp) + q_ww * t.square()
         return -g.clamp_min(0.0)
+
+    @cached_property
+    def _factors(self) -> tuple[Tensor, Tensor, Tensor] | None:
+        """What items bring where no weight is computed: (n, P) e, e P i and e W i; None where it does not apply."""
+        space, logits = self.space, self.logits
+        if space.norm == "l1" or space.strategy != "soft" or space.raw_scale is not None or not logits.numel():
+            return None
+        highest = logits.amax(1, keepdim=True)
+        # Z is at least exp(-spread / tau), and its square must stay a normal number.
+        most = -0.5 * math.log(torch.finfo(logits.dtype).tiny) - 5.0
+        if not bool((highest - logits.amin(1, keepdim=True)).max() < most * space.temperature):
+            return None
+        e = ((logits - highest) / space.temperature).exp()
+        return e, e * logits, e * self.normals
+
+    def _factorised(self, user: Tensor, multipliers: Tensor | None, factors: tuple[Tensor, Tensor, Tensor]) -> Tensor:
+        along_p, along_w = self.space.preferences @ user, self.space.normals @ user
+        odds = along_p / self.space.temperature
+        if multipliers is not None and not bool((multipliers == 0).all()):
+            odds = odds + multipliers.log()
+        e_u = (odds - odds.amax()).exp()
+        of_user = torch.stack([e_u, e_u * along_p, e_u * along_w], dim=1)
+        mixed = ((e_u.unsqueeze(1) * self.grams).view(len(e_u), 3, -1) * e_u).view(len(e_u), -1)
+        s, t, q = [], [], []
+        for e, e_p, e_w in zip(*(torch.split(table, BLOCK) for table in factors), strict=True):
+            z, of_p, of_w = (e @ of_user).unbind(1)
+            s.append((of_p - e_p @ e_u) / z)
+            t.append((of_w - e_w @ e_u) / z)
+            q.append(((e @ mixed).view(len(e), 3, -1) * e.unsqueeze(1)).sum(2) / z.square().unsqueeze(1))
+        return self._scored(user, torch.cat(s), torch.cat(t), torch.cat(q))
 
     def literal_scores(self, user: Tensor, rows: Tensor, multipliers: Tensor | None = None) -> Tensor:
         """Score (m,) rows by the equation as it stands: for a user of the model, exactly its `score_pairs`."""

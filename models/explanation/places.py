@@ -53,10 +53,18 @@ class Places:
     @torch.no_grad()
     def _by(self, kept: Sequence[int]) -> list[Place]:
         multipliers = None if self._multipliers is None else self._multipliers[list(kept)]
-        catalogue = restricted(self._catalogue, kept)
-        scores = catalogue.scores(self._user, multipliers)
-        literal = catalogue.literal_scores(self._user, torch.tensor(self._rows, dtype=torch.int64), multipliers)
-        return places_of(scores, literal, self._rows, self._excluded)
+        own = restricted(self._catalogue.part(torch.tensor(self._rows, dtype=torch.int64)), kept)
+        literal = own.literal_scores(self._user, torch.arange(len(self._rows)), multipliers)
+        return places_of(self._scores(kept, multipliers), literal, self._rows, self._excluded)
+
+    def _scores(self, kept: Sequence[int], multipliers: Tensor | None) -> Tensor:
+        """Score everything by some preferences; where most are kept, the others are masked, which copies no table."""
+        if 2 * len(kept) <= self._n_preferences:
+            return restricted(self._catalogue, kept).scores(self._user, multipliers)
+        masked = torch.zeros(self._n_preferences, dtype=self._user.dtype)
+        # All 0 stands for all 1 (models/catalogue.py): of those that are kept, that is.
+        masked[list(kept)] = 1.0 if multipliers is None or not bool(multipliers.any()) else multipliers
+        return self._catalogue.scores(self._user, None if bool((masked == 1.0).all()) else masked)
 
 
 def places_of(scores: Tensor, literal: Tensor, rows: Sequence[int], excluded: Rows) -> list[Place]:
