@@ -66,12 +66,13 @@ def create_app(settings: Settings, release_store: ReleaseStore | None = None) ->
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         database = open_database(settings)
+        histories = HistoryRepository(database)
         cache = open_cache(settings)
         versions, seconds = VersionReader(database), settings.cache_ttl_seconds
         facts = FactRepository(database, Remembered(versions, seconds), Remembered(versions, seconds))
         store = release_store or LazyReleaseStore(settings.releases_dir)
         served = served_log(settings, database, metrics)
-        services = join(settings, database, versions, facts, cache, store, served, metrics)
+        services = join(settings, database, versions, histories, facts, cache, store, served, metrics)
         app.state.services = services
         metrics.watch(ReleaseFigures(lambda: services.releases.served()))
         services.releases.start()
@@ -88,6 +89,7 @@ def create_app(settings: Settings, release_store: ReleaseStore | None = None) ->
             await services.releases.stop()
             await cache.close()
             versions.close()
+            histories.close()
             await database.close()
 
     return create_api(lifespan, metrics, settings.cors_origins, settings.allowed_hosts)
@@ -143,6 +145,7 @@ def join(
     settings: Settings,
     database: Database,
     versions: VersionReader,
+    histories: HistoryRepository,
     facts: FactRepository,
     cache: Cache,
     store: ReleaseStore,
@@ -159,7 +162,7 @@ def join(
     kept = RememberedItems(items, Remembered(versions, seconds), Remembered(versions, seconds))
     names = [RememberedLabels(table, Remembered(versions, seconds)) for table in (entities, relations)]
     explanations, popular = ExplanationService(facts, kept, names[0], names[1], scoring), PopularItems(items)
-    people, ranker = PeopleReader(HistoryRepository(database), stores.steerings), Ranker(popular, scoring)
+    people, ranker = PeopleReader(histories, stores.steerings), Ranker(popular, scoring)
     snapshots, answers = Snapshots(cache, seconds), Answers(cache, seconds, metrics.lookup)
     places = Remembered[LoadedRelease](versions, seconds)
     new_items = NewItems(PlacedItems(database), places, scoring, settings.new_items, releases.answering)

@@ -5,11 +5,12 @@ The driver makes a cursor, runs, fetches and closes by a visit each, which costs
 
 import sqlite3
 from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import Any
 from weakref import WeakSet
 
 import aiosqlite
-from sqlalchemy import make_url
+from sqlalchemy import URL, make_url
 from sqlalchemy.dialects.sqlite.aiosqlite import SQLiteDialect_aiosqlite
 
 _FETCHED = 2_000
@@ -22,6 +23,21 @@ def connector(url: str, busy_seconds: float) -> Callable[[], "OneTripConnection"
     arguments, options = SQLiteDialect_aiosqlite().create_connect_args(make_url(url))
     options = {**options, "timeout": busy_seconds, "isolation_level": None, "check_same_thread": False}
     return lambda: OneTripConnection(lambda: sqlite3.connect(*arguments, **options))
+
+
+def file_of(url: URL) -> Path | None:
+    """Give the SQLite file that a URL names; None of another database."""
+    return Path(url.database) if url.get_backend_name() == "sqlite" and url.database else None
+
+
+def open_for_reading(file: Path) -> sqlite3.Connection:
+    """Open a file for statements on the event loop's own thread: in WAL mode they wait for no writer.
+
+    Where one would have to wait, it fails instead. A file that is not there is not made.
+    """
+    connection = sqlite3.connect(f"{file.absolute().as_uri()}?mode=rw", uri=True, timeout=0, isolation_level=None)
+    connection.execute("PRAGMA query_only = ON")
+    return connection
 
 
 class OneTripConnection(aiosqlite.Connection):

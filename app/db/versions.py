@@ -13,13 +13,13 @@ import sqlite3
 from collections import defaultdict
 from collections.abc import Sequence
 from contextlib import suppress
-from pathlib import Path
 from typing import Any
 
 from sqlalchemy import ARRAY, String, any_, bindparam, func, literal, select, union_all
 from sqlalchemy.sql import ColumnElement
 
 from app.db.session import Database
+from app.db.sqlite import file_of, open_for_reading
 from app.db.tables import Stamp, User
 from app.stored import Versions
 from app.tenancy import current_tenant
@@ -37,7 +37,7 @@ class VersionReader:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._file = _file_of(database)
+        self._file = file_of(database.engine.url)
         self._ready: sqlite3.Connection | None = None
         self._waiting: defaultdict[int, _Waiting] = defaultdict(dict)
         self._reading: asyncio.Task[None] | None = None
@@ -76,7 +76,7 @@ class VersionReader:
             # Whatever is wrong (locked, moved, not migrated), the other way waits for it, or tells it.
             with suppress(sqlite3.Error):
                 if self._ready is None:
-                    self._ready = _open(self._file)
+                    self._ready = open_for_reading(self._file)
                 return Versions(*self._ready.execute(_READ, (tenant, user_id)).fetchone())
         return None
 
@@ -117,15 +117,3 @@ class VersionReader:
         # PostgreSQL sums big integers to a decimal.
         found = {row[0]: (int(row[1]), int(row[2])) for row in rows}
         return found, found.pop(None)[0]
-
-
-def _file_of(database: Database) -> Path | None:
-    name = database.engine.url.database
-    return Path(name) if database.dialect == "sqlite" and name else None
-
-
-def _open(file: Path) -> sqlite3.Connection:
-    # `rw` makes no file where there is none. Nothing is waited for: the event loop would stand still.
-    connection = sqlite3.connect(f"{file.absolute().as_uri()}?mode=rw", uri=True, timeout=0, isolation_level=None)
-    connection.execute("PRAGMA query_only = ON")
-    return connection

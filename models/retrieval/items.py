@@ -15,7 +15,7 @@ L1 has no such form and is measured pair by pair.
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from operator import itemgetter
 from typing import Any
 
@@ -72,6 +72,7 @@ class ItemTable:
     normals: Tensor
     squares: Tensor
     spread: float
+    _kept: dict[float, tuple[Tensor, Tensor, Tensor]] = field(default_factory=dict, compare=False, repr=False)
 
     @classmethod
     @torch.no_grad()
@@ -114,6 +115,8 @@ class ItemTable:
         """
         size = max(1, GRID_ELEMENTS // max(1, len(users) * self.numbers_a_pair(users.space)))
         size = min(size, BLOCK if len(users) == 1 else BLOCK_OF_MANY)
+        if 0 < len(self) <= size:
+            return self._measured(users).nan_to_num_(nan=math.inf, posinf=math.inf)
         found = torch.empty(len(users), len(self))
         for start in range(0, len(self), size):
             rows = slice(start, start + size)
@@ -167,14 +170,22 @@ class ItemTable:
     def _mixture_of_one(self, users: Users, grams: Tensor) -> Tensor:
         a_u, b_u, tau = users.logits[0], users.normals[0], users.space.temperature
         e_u = ((a_u - a_u.amax()) / tau).exp()
-        e = (self.logits - self.logits.amax(1, keepdim=True)).div_(tau).exp_()
+        e, e_a, e_b = self._factors(tau)
         z, of_a, of_b = (e @ torch.stack([e_u, e_u * a_u, e_u * b_u], dim=1)).unbind(1)
-        s = (of_a - (e * self.logits) @ e_u) / z
-        t = (of_b - (e * self.normals) @ e_u) / z
+        s = (of_a - e_a @ e_u) / z
+        t = (of_b - e_b @ e_u) / z
         products = e @ (torch.outer(e_u, e_u) * grams).flatten(0, 1).T
         q = (products.view(len(e), 3, -1) * e.unsqueeze(1)).sum(-1) / z.square().unsqueeze(1)
         q_pp, q_wp, q_ww = q.unbind(1)
         return (2.0 * s + q_pp - 2.0 * t * (t + q_wp) + q_ww * t.square()).unsqueeze(0)
+
+    def _factors(self, tau: float) -> tuple[Tensor, Tensor, Tensor]:
+        """Give e = exp(a / tau), e a and e b of all items, (n, P) each; kept with the table."""
+        kept = self._kept.get(tau)
+        if kept is None:
+            e = (self.logits - self.logits.amax(1, keepdim=True)).div_(tau).exp_()
+            kept = self._kept[tau] = (e, e * self.logits, e * self.normals)
+        return kept
 
 
 NAMES = ("vectors", "logits", "normals", "squares")
