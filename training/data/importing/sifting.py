@@ -17,7 +17,7 @@ def grade(rows: pl.DataFrame, zeros: Zeros, positive_from: float | None, ledger:
     """
     n_zeros = int((rows["value"] == 0).sum())
     if n_zeros and zeros == "drop":
-        rows = _without(rows, rows["value"] == 0, ledger, "value 0")
+        rows = _without(rows, (rows["value"] == 0).fill_null(False), ledger, "value 0")
     if n_zeros and zeros == "implicit":
         rows = rows.with_columns(pl.when(pl.col("value") != 0).then("value").alias("value"))
     before = rows.height
