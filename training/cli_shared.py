@@ -8,7 +8,9 @@ from typing import Annotated, Any, Literal, NoReturn
 
 import torch
 import typer
+from polars.exceptions import PolarsError
 from rich.console import Console
+from safetensors import SafetensorError
 
 from models.checkpoint import CheckpointError
 from training.config import ConfigError
@@ -40,6 +42,11 @@ def told_plainly() -> Iterator[None]:
         yield
     except EXPECTED as error:
         _fail(str(error))
+    except (SafetensorError, PolarsError) as error:
+        # Files that cannot be read are told as what they are part of: this one could not be written.
+        if "os error" not in str(error):
+            raise
+        _fail(f"the result cannot be written: {error}")
     except OSError as error:
         _fail(f"{error.filename}: {error.strerror}" if error.filename else str(error))
 

@@ -1,0 +1,114 @@
+"""Every revision, up and down, on a database with rows in every table: nothing is lost that a revision can hold."""
+
+from collections.abc import Callable
+from itertools import pairwise
+from typing import Any
+
+import anyio
+import pytest
+from alembic import command
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, MetaData, Table, inspect, select
+
+from app.db.schema import MIGRATIONS, SchemaCheck, alembic_config, migrate
+from app.db.session import Database
+from tests.migrations.rows import ADDED, Row
+
+KINDS = pytest.mark.parametrize("kind", ["sqlite", "postgres"])
+REVISIONS = [script.revision for script in reversed(list(ScriptDirectory(str(MIGRATIONS)).walk_revisions()))]
+Contents = dict[str, list[dict[str, Any]]]
+
+
+def within(url: str, work: Callable[[Connection], Any]) -> Any:
+    async def run() -> Any:
+        database = Database(url)
+        try:
+            async with database.writing() as connection:
+                return await connection.run_sync(work)
+        finally:
+            await database.close()
+
+    return anyio.run(run)
+
+
+def fill(url: str, rows: list[Row]) -> None:
+    def insert(connection: Connection) -> None:
+        for name, values in rows:
+            connection.execute(Table(name, MetaData(), autoload_with=connection).insert().values(values))
+
+    within(url, insert)
+
+
+def contents(url: str) -> Contents:
+    """Every table with all of its rows, in an order of their own."""
+
+    def read(connection: Connection) -> Contents:
+        names = [name for name in inspect(connection).get_table_names() if name != "alembic_version"]
+        tables = {name: Table(name, MetaData(), autoload_with=connection) for name in names}
+        found = {name: connection.execute(select(table)).mappings() for name, table in tables.items()}
+        return {name: sorted(map(dict, rows), key=repr) for name, rows in found.items()}
+
+    read_all: Contents = within(url, read)
+    return read_all
+
+
+def of_before(before: Contents, after: Contents) -> Contents:
+    """What is left of the tables and columns that there were before."""
+    kept = {name: [row.keys() for row in rows] or [[]] for name, rows in before.items()}
+    return {
+        name: sorted(({column: row[column] for column in kept[name][0]} for row in after.get(name, [])), key=repr)
+        for name in before
+    }
+
+
+def test_c117_every_revision_brings_rows_to_be_tested_with() -> None:
+    assert list(ADDED) == REVISIONS, "a new revision needs rows of what it adds in tests/migrations/rows.py"
+
+
+@KINDS
+def test_c117_every_revision_keeps_every_row_up_and_down(empty_database: Callable[[str], str], kind: str) -> None:
+    url, before = empty_database(kind), list[Contents]()
+    migrate(url, REVISIONS[0])
+    fill(url, ADDED[REVISIONS[0]])
+    for former, revision in pairwise(REVISIONS):
+        before.append(contents(url))
+        migrate(url, revision)
+        assert of_before(before[-1], contents(url)) == before[-1], f"{former} to {revision}"
+        fill(url, ADDED[revision])
+        command.downgrade(alembic_config(url), former)
+        # Rows that joined a table of before stay; what the new revision brought of its own is gone.
+        left = contents(url)
+        assert left.keys() == before[-1].keys(), f"{revision} to {former}"
+        assert not [row for name, rows in before[-1].items() for row in rows if row not in left[name]]
+        migrate(url, revision)
+        fill(url, [row for row in ADDED[revision] if row[0] not in before[-1]])
+    assert all(contents(url).values()), "every table has a row at the newest revision"
+    for former, expected in zip(reversed(REVISIONS[:-1]), reversed(before), strict=True):
+        command.downgrade(alembic_config(url), former)
+        found = contents(url)
+        assert of_before(expected, found).keys() == expected.keys()
+        assert found["users"] == expected["users"], former
+    migrate(url)
+
+
+@KINDS
+@pytest.mark.parametrize("revision", REVISIONS[:-1])
+def test_c117_from_every_earlier_revision_the_newest_is_one_command_away(
+    empty_database: Callable[[str], str], kind: str, revision: str
+) -> None:
+    url = empty_database(kind)
+    migrate(url, REVISIONS[0])
+    for each in REVISIONS[: REVISIONS.index(revision) + 1]:
+        migrate(url, each)
+        fill(url, ADDED[each])
+    before = contents(url)
+    migrate(url)
+    assert of_before(before, contents(url)) == before
+
+    async def problem() -> str | None:
+        database = Database(url)
+        found = await SchemaCheck(database).problem()
+        await database.close()
+        return found
+
+    assert anyio.run(problem) is None
