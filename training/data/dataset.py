@@ -126,6 +126,7 @@ class Dataset:
         Raises:
             InvalidDataset: the tables are not those that the manifest counts and hashes.
             TargetExists: `path` is not empty and `overwrite` is off, or it holds something else than a data set.
+            OSError: it cannot be written; the disk is full, perhaps.
         """
         if content_hash(self.tables) != self.manifest.content_hash:
             raise InvalidDataset(path, "the tables were changed after they were hashed; make a new one with Dataset.of")
@@ -154,10 +155,14 @@ def _with_empty(tables: Mapping[str, pl.DataFrame]) -> dict[str, pl.DataFrame]:
 
 def _write_table(file: Path, table: pl.DataFrame) -> None:
     codes = [column for column, dtype in table.schema.items() if dtype in (pl.Categorical, pl.Enum)]
-    if codes:  # texts on disk; they are spelled out piece by piece
-        table.lazy().with_columns(pl.col(codes).cast(pl.String)).sink_parquet(file, compression="zstd")
-    else:
-        table.write_parquet(file, compression="zstd")
+    try:
+        if codes:  # texts on disk; they are spelled out piece by piece
+            table.lazy().with_columns(pl.col(codes).cast(pl.String)).sink_parquet(file, compression="zstd")
+        else:
+            table.write_parquet(file, compression="zstd")
+    except pl.exceptions.ComputeError as error:
+        # What polars makes of a full disk; it does not name the file.
+        raise OSError(f"{file}: cannot be written: {error}") from error
 
 
 def _read_manifest(path: Path) -> Manifest:
