@@ -66,6 +66,9 @@ bench: $(STAMP)  ## speed, ours beside the peers': DATA=a data set directory PRE
 	$(BIN)/python -m benchmarks --data $(or $(DATA),$(error DATA=… is missing)) \
 	  --preset $(or $(PRESET),$(error PRESET=… is missing)) $(ARGUMENTS)
 
+load: $(STAMP)  ## mixed load at half of saturation, with 20 swaps of the release: MINUTES=10
+	$(BIN)/python -m benchmarks.soak --minutes $(or $(MINUTES),10)
+
 lock: $(STAMP)  ## write the versions of this environment to constraints.txt
 	$(BIN)/pip freeze --exclude-editable | sed -E 's/\+cpu$$//' | sort -f > constraints.txt
 

@@ -125,6 +125,12 @@ class Settings(BaseSettings):
         60.0, gt=0, le=86_400, description="How long a silent worker keeps its job; at least three beats."
     )
     job_threads: int | None = Field(None, ge=1, le=1_024, description="CPU threads of a job; torch's choice if unset.")
+    audit_pairs: int = Field(
+        20,
+        ge=0,
+        le=10_000,
+        description="Reasons of a new release that a job tries before it may activate it; 0: none is tried.",
+    )
     retrain_events: int = Field(
         0, ge=0, description="New events since the last job on the database before the next is queued; 0: never."
     )

@@ -25,6 +25,7 @@ def audit_command(
         Path | None, typer.Option(help="A CSV file of user_id and relation_id: what was planted in simulated people.")
     ] = None,
     out: Annotated[Path | None, typer.Option(help="Another folder than RELEASE/audit; it must not exist.")] = None,
+    plots: Annotated[bool, typer.Option(help="Draw the plots of the page; they need matplotlib.")] = True,
     threads: ThreadsOption = None,
 ) -> None:
     """Try the reasons of a release on sampled pairs; the report joins the release, and GET /evaluation shows it."""
@@ -35,7 +36,7 @@ def audit_command(
         dataset = IndexedDataset.of(Dataset.load(data))
         with _progress() as step:
             figures = audit(release, dataset, pairs, tuple(dict.fromkeys(seeds or (0, 1, 2))), truth, step)
-        folder = write_audit(figures, release, out)
+        folder = write_audit(figures, release, out, plots)
     say(f"Written to {folder}")
 
 

@@ -64,7 +64,9 @@ class EpochBody(BaseModel):
 class ProgressBody(BaseModel):
     """How far a job is."""
 
-    stage: str = Field(description="`snapshot`, `training`, `release`, `gate` or `activation`.", examples=["training"])
+    stage: str = Field(
+        description="`snapshot`, `training`, `release`, `audit`, `gate` or `activation`.", examples=["training"]
+    )
     epoch: int = Field(description="The epoch under way, from 1; 0 before the first.")
     epochs: int | None = Field(description="The last epoch, if training does not stop early; null before it began.")
     step: int = Field(description="Steps done of this epoch.")
@@ -74,12 +76,14 @@ class ProgressBody(BaseModel):
 
 
 class GateCheckBody(BaseModel):
-    """One figure of the new release beside that of the active one."""
+    """One figure of the new release, beside that of the active one, or the bound that every release has to keep."""
 
     metric: str = Field(description="The figure, by its dotted name.", examples=["recommendation.f1"])
     release: float | None = Field(description="In the new release; null if it is missing or not finite.")
     active: float | None = Field(description="In the active release; null if there is none.")
     passed: bool = Field(description="Whether it is finite, and not worse than allowed.")
+    least: float | None = Field(None, description="The bound that every release has to reach; null if there is none.")
+    most: float | None = Field(None, description="The bound that no release may pass; null if there is none.")
 
 
 class GateBody(BaseModel):
@@ -96,7 +100,7 @@ class JobErrorBody(BaseModel):
 
     code: str = Field(
         description="`unknown_dataset`, `nothing_to_train`, `training_refused`, `training_failed`, `release_refused`, "
-        "`release_failed`, `killed`, `gave_up` or `internal_error`."
+        "`release_failed`, `audit_failed`, `killed`, `gave_up` or `internal_error`."
     )
     message: str = Field(description="In words, for people; no trace.")
     exit_code: int | None = Field(description="Of the process that failed; negative for a signal; null if none did.")

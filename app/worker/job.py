@@ -28,6 +28,8 @@ from app.worker.process import Ended, Folder, run
 from app.worker.snapshot import SnapshotReader
 
 _log = logging.getLogger(__name__)
+REFUSED = 2
+"""The exit code of a command that tells a mistake of people, or what it will not do."""
 MAX_ATTEMPTS = 5
 """Workers that may die over a job before it is given up: what kills each of them would kill the next."""
 
@@ -88,10 +90,14 @@ class TrainingRun:
             checkpoint = await self._train(folder, dataset)
             await self._enter("release")
             release_id = await self._release(folder, dataset, checkpoint)
+            if self._tools.settings.audit_pairs:
+                await self._enter("audit")
+                await self._audit(folder, dataset, release_id)
         await self._enter("gate")
+        audited = self._tools.settings.audit_pairs > 0
         infos = {info.release_id: info for info in await to_thread.run_sync(self._tools.store.list)}
         active = await ReleaseRepository(self._tools.database).active()
-        verdict = judge(infos[release_id], infos.get(active or ""), self._job.request.max_drop)
+        verdict = judge(infos[release_id], infos.get(active or ""), self._job.request.max_drop, audited)
         outcome: dict[str, Any] = {"release_id": release_id, "gate": verdict.values(), "activated": False}
         if self._job.request.activate:
             await self._enter("activation")
@@ -139,14 +145,24 @@ class TrainingRun:
             await self._command(folder, [*arguments, "--releases", str(releases), "--id", release_id], "release")
         return release_id
 
-    async def _command(self, folder: Folder, arguments: Sequence[str], step: str) -> None:
+    async def _audit(self, folder: Folder, dataset: Path, release_id: str) -> None:
+        release = releases_of(self._tools.settings.releases_dir, self._job.tenant_id).resolve() / release_id
+        if not (release / "audit").is_dir():
+            arguments = ["audit", "--data", str(dataset), "--release", str(release), "--seed", "0", "--no-plots"]
+            arguments += ["--pairs", str(self._tools.settings.audit_pairs)]
+            # Where no reason could be tried, the release stays, and the gate says why it is not activated.
+            await self._command(folder, arguments, "audit", may_refuse=True)
+
+    async def _command(self, folder: Folder, arguments: Sequence[str], step: str, *, may_refuse: bool = False) -> None:
         threads = self._tools.settings.job_threads
         extra = [] if threads is None else ["--threads", str(threads)]
         ended = await run(folder, [*arguments, *extra], self._watch, self._tools.settings.job_beat_seconds)
         if ended.stopped:
             raise JobEnded(self._ending)
         await self._beat()
-        if not ended.good:
+        if may_refuse and ended.exit_code == REFUSED:
+            _log.warning("a step was refused", extra={"job": self._job.job_id, "step": step, "reason": ended.message})
+        elif not ended.good:
             raise JobEnded("failed", _code(step, ended), ended.message, ended.exit_code)
 
     async def _activate(self, release: ReleaseInfo, verdict: Verdict) -> str | None:
@@ -205,7 +221,7 @@ def _code(step: str, ended: Ended) -> str:
     """Tell mistakes of people (exit code 2) from crashes, and both from a kill."""
     if ended.exit_code < 0:
         return "killed"
-    return f"{step}_refused" if ended.exit_code == 2 else f"{step}_failed"
+    return f"{step}_refused" if ended.exit_code == REFUSED else f"{step}_failed"
 
 
 def _read(file: Path) -> dict[str, Any]:

@@ -54,9 +54,9 @@ def contents(url: str) -> Contents:
 
 def of_before(before: Contents, after: Contents) -> Contents:
     """What is left of the tables and columns that there were before."""
-    kept = {name: [row.keys() for row in rows] or [[]] for name, rows in before.items()}
+    columns = {name: list(rows[0]) if rows else [] for name, rows in before.items()}
     return {
-        name: sorted(({column: row[column] for column in kept[name][0]} for row in after.get(name, [])), key=repr)
+        name: sorted(({column: row[column] for column in columns[name]} for row in after.get(name, [])), key=repr)
         for name in before
     }
 

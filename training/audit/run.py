@@ -75,8 +75,8 @@ def _examined(examiner: Examiner, pairs: int, seed: int, step: Step) -> list[Exa
     return found
 
 
-def write_audit(figures: Figures, release: Path, out: Path | None = None) -> Path:
-    """Write JSON, Markdown and plots as RELEASE/audit, or `out`; gives the folder.
+def write_audit(figures: Figures, release: Path, out: Path | None = None, plots: bool = True) -> Path:
+    """Write JSON, Markdown and plots as RELEASE/audit, or `out`; gives the folder. Without `plots`, JSON alone.
 
     Raises:
         ReleaseError: it is there already; an audit is never overwritten.
@@ -87,8 +87,9 @@ def write_audit(figures: Figures, release: Path, out: Path | None = None) -> Pat
     with aside(folder) as temporary:
         told: Any = json.dumps(figures, indent=2, ensure_ascii=False)
         (temporary / SUMMARY).write_text(told + "\n", encoding="utf-8")
-        draw(figures, temporary)
-        (temporary / PAGE).write_text(page(figures), encoding="utf-8")
+        if plots:
+            draw(figures, temporary)
+            (temporary / PAGE).write_text(page(figures), encoding="utf-8")
     return folder
 
 

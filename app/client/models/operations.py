@@ -116,12 +116,14 @@ class Progress(BaseModel):
 
 
 class GateCheck(BaseModel):
-    """One figure of the new release beside that of the active one."""
+    """One figure of the new release, beside that of the active one, or the bound that every release has to keep."""
 
     metric: str
     release: float | None
     active: float | None
     passed: bool
+    least: float | None = None
+    most: float | None = None
 
 
 class Gate(BaseModel):

@@ -1,0 +1,1 @@
+"""Mixed load for minutes, with swaps of the release in between (`make load`)."""
