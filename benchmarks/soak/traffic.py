@@ -70,7 +70,7 @@ class Requests:
 
     def __iter__(self) -> Iterator[Ask]:
         """Go on for ever."""
-        kinds, weights = zip(*MIX, strict=True)
+        kinds, weights = [kind for kind, _ in MIX], [share for _, share in MIX]
         while True:
             yield getattr(self, f"_{self._chance.choices(kinds, weights)[0]}")()
 
