@@ -215,6 +215,7 @@ def main(
     out: Annotated[Path | None, typer.Option(help="Where the figures go, as JSON.")] = None,
 ) -> None:
     """Read damaged files with every reader in turn; exit code 1 where one fails."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     ours, began = samples(), time.monotonic()
     results = {sample.reader: Counter[str]() for sample in ours}
     failures = 0
@@ -223,7 +224,7 @@ def main(
         try:
             with tempfile.TemporaryDirectory() as folder, _no_longer_than(SECONDS):
                 results[sample.reader][outcome(draw(sample, number), Path(folder), sample.headers)] += 1
-        except KeyboardInterrupt:  # stopped by a person: tell what was found so far
+        except KeyboardInterrupt:  # Ctrl+C, or `kill`: tell what was found so far
             break
         except BaseException as error:
             failures += 1

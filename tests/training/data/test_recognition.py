@@ -63,6 +63,11 @@ def test_no_reader_takes_strange_files_for_its_own(tmp_path: Path, reader: str, 
     assert READERS[reader].recognise(Source.of(tmp_path)).score == 0
 
 
+def test_a_table_of_triples_with_a_header_is_no_file_of_triples_without_one() -> None:
+    found = scores(CASES / "table" / "facts.tsv")
+    assert found["table"] >= found["fb15k"] + CLEAR
+
+
 @pytest.mark.parametrize("name", READERS)
 def test_the_help_of_each_reader_shows_two_lines_of_its_files(name: str) -> None:
     assert len(READERS[name].layout.splitlines()) >= 3

@@ -42,7 +42,7 @@ class Files:
         expected, found = f"a header {' '.join(_IDS)}, and {TOPIC} behind them or not", list[str]()
 
         def columns(header: tuple[str, ...]) -> Mapping[str, int] | None:
-            found[:] = header[0].split()
+            found[:] = header[0].split() if header else []
             return {"line": 0} if tuple(found) in (_IDS, (*_IDS, TOPIC)) else None
 
         rows = self._rows(name, Dialect(Dialect.LINES, header=True), columns, expected)

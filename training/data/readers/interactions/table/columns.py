@@ -52,6 +52,11 @@ class Found:
     told: Mapping[str, str]
     unused: Sequence[str]
 
+    @property
+    def likeness(self) -> float:
+        """How sure a table is ours: more where the needed columns have our very names than by their aliases."""
+        return 0.7 if all(self.columns[ours] == ours for ours in NEEDED[self.kind]) else 0.4
+
 
 def place(names: Iterable[str], said: Mapping[str, str]) -> Found | None:
     """Find what a table holds by the names of its columns.

@@ -60,7 +60,7 @@ class TableReader:
             table = _Table.of(files, path)
             if table.found is not None and table.found.kind in self.gives:
                 columns = ", ".join(table.found.columns.values())
-                return Recognition(0.4, f"{source.name_of(path)} has the columns {columns}")
+                return Recognition(table.found.likeness, f"{source.name_of(path)} has the columns {columns}")
         return NOT_MINE
 
     def read(self, source: Source, options: ReadOptions, ledger: Ledger) -> RawTables:
