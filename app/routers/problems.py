@@ -16,6 +16,7 @@ from app.schemas.problems import FieldProblem, Problem
 
 MEDIA_TYPE = "application/problem+json"
 _SHOWN = 200  # characters of a caller's own text that an answer repeats
+_TOLD = 50  # mistakes of one call that an answer names: a small body can hold a million
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,8 +156,10 @@ def _kind(error: ServiceError) -> Kind:
 
 async def _validation_error(_request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
-    fields = [_field(item) for item in error.errors()]
-    return problem_response(INVALID_PARAMETER, invalid_detail(fields), fields=fields)
+    found = error.errors()
+    fields = [_field(item) for item in found[:_TOLD]]
+    more = f" There are {len(found) - _TOLD:,} more." if len(found) > _TOLD else ""
+    return problem_response(INVALID_PARAMETER, invalid_detail(fields) + more, fields=fields)
 
 
 async def _http_error(_request: Request, error: Exception) -> Response:
