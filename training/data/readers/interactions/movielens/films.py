@@ -2,7 +2,10 @@
 
 import polars as pl
 
+from training.data.ledger import ORIGIN
+from training.data.readers.base import RawTables
 from training.data.readers.interactions.shared import facts
+from training.data.readers.interactions.shared.files import Files, none_of, titled
 
 GENRE, RELEASE = "genre", "release"
 NO_GENRES = "(no genres listed)"
@@ -18,3 +21,26 @@ def described(films: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Give item facts and entities of films with `item_id`, `title` and `genres` split by `|`."""
     told = films.with_columns(year=year_of_title(), genres=pl.col("genres").replace(NO_GENRES, ""))
     return facts.gather([facts.several(told, "genres", GENRE, "|"), facts.years(told, "year", RELEASE)])
+
+
+def assembled(
+    name: str,
+    files: Files,
+    interactions: pl.DataFrame,
+    films: pl.DataFrame,
+    told: tuple[pl.DataFrame, pl.DataFrame],
+    users: pl.DataFrame | None = None,
+) -> RawTables:
+    """Put together what a release gives; `told` is what `described` gave, `users` hold more than is used of them."""
+    users = none_of(["user_id"]) if users is None else users
+    if users.height:
+        unused = [column for column in users.columns if column not in (*ORIGIN, "user_id")]
+        files.warnings.append(f"of users only their ids are used: not {', '.join(unused)}")
+    item_facts, entities = told
+    return RawTables(
+        source_format=name,
+        declared={"users": users.select("user_id"), "items": titled(films), "entities": entities},
+        interactions=interactions,
+        item_facts=item_facts,
+        warnings=files.warnings,
+    )

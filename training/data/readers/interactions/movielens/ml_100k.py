@@ -7,7 +7,7 @@ from training.data.ledger import ORIGIN, Ledger
 from training.data.readers.base import Part, RawTables, ReadOptions, Recognition
 from training.data.readers.interactions.movielens import films
 from training.data.readers.interactions.shared import facts, heads
-from training.data.readers.interactions.shared.files import LATIN, Files, titled
+from training.data.readers.interactions.shared.files import LATIN, Files
 from training.data.readers.rows import Dialect
 from training.data.readers.source import Source
 
@@ -51,19 +51,11 @@ class MovieLens100kReader:
         interactions = files.interactions(ratings, ("user_id", "item_id", "value", "timestamp"))
         lists = files.speaking(Dialect("|"))
         users = lists.listed(source.find(USERS), ("user_id", "age", "gender", "occupation", "zip code"), "user_id")
-        movies, item_facts, entities = _films(lists)
-        if users.height:
-            files.warnings.append(f"{USERS}: age, gender, occupation and zip code are not used")
-        return RawTables(
-            source_format=self.name,
-            declared={"users": users.select("user_id"), "items": titled(movies), "entities": entities},
-            interactions=interactions,
-            item_facts=item_facts,
-            warnings=files.warnings,
-        )
+        movies, told = _films(lists)
+        return films.assembled(self.name, files, interactions, movies, told, users)
 
 
-def _films(files: Files) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame]:
+def _films(files: Files) -> tuple[pl.DataFrame, tuple[pl.DataFrame, pl.DataFrame]]:
     names = _flag_names(files)
     flags = [f"flag {place}" for place in range(len(names))]
     rows = files.listed(files.source.find(ITEMS), (*FIELDS, *flags), "item_id")
@@ -72,7 +64,7 @@ def _films(files: Files) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame]:
     raised = rows.unpivot(flags, index=[*ORIGIN, "item_id"], variable_name="flag").filter(pl.col("value") == "1")
     genres = raised.with_columns(genre=pl.col("flag").replace(dict(zip(flags, names, strict=True))))
     genres = facts.single(genres.filter(pl.col("genre") != FLAGS[0]), "genre", films.GENRE)
-    return rows, *facts.gather([genres, facts.years(rows, "year", films.RELEASE)])
+    return rows, facts.gather([genres, facts.years(rows, "year", films.RELEASE)])
 
 
 def _flag_names(files: Files) -> tuple[str, ...]:

@@ -4,7 +4,7 @@ from training.data.ledger import Ledger
 from training.data.readers.base import Part, RawTables, ReadOptions, Recognition
 from training.data.readers.interactions.movielens import films
 from training.data.readers.interactions.shared import heads
-from training.data.readers.interactions.shared.files import LATIN, Files, titled
+from training.data.readers.interactions.shared.files import LATIN, Files
 from training.data.readers.rows import Dialect
 from training.data.readers.source import Source
 
@@ -43,14 +43,5 @@ class MovieLens1mReader:
         interactions = files.interactions(ratings, ("user_id", "item_id", "value", "timestamp"))
         users = files.listed(source.find(USERS), ("user_id", "gender", "age", "occupation", "zip code"), "user_id")
         movies = files.listed(source.find(MOVIES), ("item_id", "title", "genres"), "item_id")
-        item_facts, entities = films.described(movies)
-        if users.height:
-            files.warnings.append(f"{USERS}: gender, age, occupation and zip code are not used")
         files.leave({TAGS: "what people wrote is no fact of a graph"})
-        return RawTables(
-            source_format=self.name,
-            declared={"users": users.select("user_id"), "items": titled(movies), "entities": entities},
-            interactions=interactions,
-            item_facts=item_facts,
-            warnings=files.warnings,
-        )
+        return films.assembled(self.name, files, interactions, movies, films.described(movies), users)

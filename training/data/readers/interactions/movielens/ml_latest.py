@@ -4,7 +4,7 @@ from training.data.ledger import Ledger
 from training.data.readers.base import Part, RawTables, ReadOptions, Recognition
 from training.data.readers.interactions.movielens import films
 from training.data.readers.interactions.shared import heads
-from training.data.readers.interactions.shared.files import Files, titled
+from training.data.readers.interactions.shared.files import Files
 from training.data.readers.rows import CSV
 from training.data.readers.source import Source
 
@@ -46,12 +46,5 @@ class MovieLensLatestReader:
         ratings = files.main(RATINGS, holds=f"the ratings, with the header {','.join(RATING.values())}")
         interactions = files.interactions(ratings, RATING)
         movies = files.listed(source.find(MOVIES), MOVIE, "item_id")
-        item_facts, entities = films.described(movies)
         files.leave(UNREAD)
-        return RawTables(
-            source_format=self.name,
-            declared={"items": titled(movies), "entities": entities},
-            interactions=interactions,
-            item_facts=item_facts,
-            warnings=files.warnings,
-        )
+        return films.assembled(self.name, files, interactions, movies, films.described(movies))
