@@ -3,19 +3,17 @@
 Every error that a person can cause ends with one clear message and exit code 2, never a traceback.
 """
 
-import json
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
-from rich.markup import escape
-from rich.table import Table
 
-from models.checkpoint import load_checkpoint, read_manifest
+from models.checkpoint import read_manifest
 from models.registry import REGISTRY
 from models.retrieval.stored import Kind
 from training import cli_files
 from training.cli_audit import audit_command
+from training.cli_evaluate import evaluate_command
 from training.cli_report import ReportOption, report, report_of_run
 from training.cli_shared import (
     DataOption,
@@ -23,7 +21,6 @@ from training.cli_shared import (
     ThreadsOption,
     choose_device,
     errors,
-    out,
     parse_overrides,
     say,
     set_threads,
@@ -34,10 +31,13 @@ from training.config import preset_names
 from training.data.dataset import Dataset
 from training.data.indexed import IndexedDataset
 from training.presets import SystemRecipe, load_recipe
-from training.progress import FileObserver, Observers, RichObserver
+from training.progress import FileObserver, Observers, RichObserver, Stages
 from training.refit import refit_config
-from training.release import calibrated, calibration_rows, make_release, measure_on_test, summary_rows
+from training.release import calibration_rows, make_release
 from training.trainer import train
+
+RELEASE_STAGES = 4
+"""Measuring, indexing, calibrating, recall; sorting into cells is a fifth where there are many items."""
 
 app = typer.Typer(
     no_args_is_help=True, pretty_exceptions_enable=False, help="Raw files → data set → checkpoint → release."
@@ -45,6 +45,7 @@ app = typer.Typer(
 for _name, _command in cli_files.COMMANDS.items():
     app.command(_name)(_command)
 app.command("suite")(suite)
+app.command("evaluate")(evaluate_command)
 app.command("audit")(audit_command)
 app.add_typer(report, name="report")
 
@@ -121,38 +122,6 @@ def refit_command(
             report_of_run(run, loaded, choose_device(device))
 
 
-@app.command("evaluate")
-def evaluate_command(
-    data: DataOption,
-    checkpoint: Annotated[Path, typer.Option(help="A checkpoint directory, as `train` leaves it.")],
-    device: DeviceOption = "auto",
-    threads: ThreadsOption = None,
-    protocol: Annotated[
-        Literal["strict", "paper"] | None, typer.Option(help="Default: the one it was trained under.")
-    ] = None,
-    calibration: Annotated[
-        bool, typer.Option("--calibration", help="Fit probabilities of missing facts, too, and measure those.")
-    ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
-) -> None:
-    """Measure a checkpoint on the test split: top-N recommendation and filtered graph completion."""
-    with told_plainly():
-        set_threads(threads)
-        chosen = choose_device(device)
-        dataset = IndexedDataset.of(Dataset.load(data))
-        loaded = load_checkpoint(checkpoint, chosen)
-        metrics = measure_on_test(loaded, dataset, chosen, protocol)
-        if calibration:
-            calibrated(loaded, dataset, metrics)
-    if as_json:
-        out.print_json(json.dumps(metrics))
-        return
-    table = Table("metric", "value", title=f"{escape(dataset.name)}, test split, {metrics['protocol']} protocol")
-    for row in summary_rows(metrics):
-        table.add_row(*row)
-    out.print(table)
-
-
 @app.command("release")
 def release_command(
     data: DataOption,
@@ -169,10 +138,10 @@ def release_command(
     ] = False,
 ) -> None:
     """Make a release of a checkpoint: measured, indexed, and written in one step."""
-    with told_plainly(), errors.status("starting") as status:
+    with told_plainly(), Stages(RELEASE_STAGES) as stages:
         set_threads(threads)
         dataset = IndexedDataset.of(Dataset.load(data))
-        path = make_release(checkpoint, dataset, releases, release_id, status.update, index, probabilities_of)
+        path = make_release(checkpoint, dataset, releases, release_id, stages.tell, index, probabilities_of)
     for name, value in calibration_rows(read_manifest(path)["metrics"]):
         errors.print(f"{name}: {value}", markup=False, highlight=False, soft_wrap=True)
     say(f"release {path.name}")

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 SHOWN = ("f1", "ndcg", "recall", "hit", "hits", "mrr")
 
@@ -44,6 +44,47 @@ class RichObserver:
     def epoch(self, record: dict[str, Any]) -> None:
         """Print an epoch's line: losses of both tasks, metrics in percent, a star for a new best."""
         self._console.print(describe(record), highlight=False, soft_wrap=True)
+
+
+class Stages:
+    """Shows the stages of a task on the terminal: which one it is, of how many, and since when.
+
+    A stage that tells how far it is, as in "sorting: 3 of 9", stays one stage: what stands before the colon names it.
+    """
+
+    def __init__(self, of: int, console: Console | None = None) -> None:
+        self._seen: list[str] = []
+        self._progress = Progress(
+            TextColumn("{task.description}", markup=False),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            console=console or Console(stderr=True),
+            transient=True,
+        )
+        self._task = self._progress.add_task("starting", total=of)
+
+    def __enter__(self) -> Self:
+        if self._progress.console.is_interactive:
+            self._progress.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._progress.console.is_interactive:
+            self._progress.stop()
+
+    @property
+    def done(self) -> int:
+        """How many stages are over."""
+        return int(self._progress.tasks[0].completed)
+
+    def tell(self, text: str) -> None:
+        """Begin a stage, or tell how far the present one is."""
+        name = text.partition(":")[0]
+        if name not in self._seen:
+            self._seen.append(name)
+        done, of = len(self._seen) - 1, self._progress.tasks[0].total or 0
+        self._progress.update(self._task, description=text, completed=done, total=max(of, done + 1))
 
 
 class FileObserver:

@@ -143,14 +143,24 @@ def run_page(path: Path, place: Place) -> int:
         elif block.runs:
             printed = place.run(block.text)
         elif block.language == "json" and block.mark is None:
-            told = [line for line in printed.splitlines() if line.startswith(("{", "["))]
+            told = answers_in(printed)
             assert told, f"{where}: the block before printed no JSON\n{printed}"
-            covered(json.loads(block.text), json.loads(told[-1]), where)
+            covered(json.loads(block.text), told[-1], where)
         elif block.language == "text" and block.mark is None:
             missing = [line for line in block.text.splitlines() if _plain(line) not in _plain(printed)]
             assert not missing, f"{where}: {missing} is not in\n{printed}"
         ran += block.runs
     return ran
+
+
+def answers_in(printed: str) -> list[Any]:
+    """Read the JSON values that were printed one after the other, with or without line ends between."""
+    decoder, found, text = json.JSONDecoder(), list[Any](), printed.lstrip()
+    while text.startswith(("{", "[")):
+        value, end = decoder.raw_decode(text)
+        found.append(value)
+        text = text[end:].lstrip()
+    return found
 
 
 def covered(shown: Any, real: Any, where: str) -> None:
@@ -168,6 +178,11 @@ def covered(shown: Any, real: Any, where: str) -> None:
         assert real or not shown, f"{where}: the real list is empty"
         for entry in shown:
             covered(entry, real[0], f"{where}[0]")
+    elif isinstance(shown, list):
+        assert isinstance(real, list), where
+        assert len(shown) == len(real), f"{where}: {shown} is shown, {real} is real"
+        for each, its in zip(shown, real, strict=True):
+            covered(each, its, where)
     elif not (shown == "…" or isinstance(shown, float)):
         assert shown == real, f"{where}: {shown!r} is shown, {real!r} is real"
 

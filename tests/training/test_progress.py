@@ -3,7 +3,7 @@ from typing import Any
 
 from rich.console import Console
 
-from training.progress import RichObserver, describe
+from training.progress import RichObserver, Stages, describe
 
 
 def test_an_epochs_line_holds_both_losses_and_the_metrics_in_percent() -> None:
@@ -34,3 +34,12 @@ def test_on_a_terminal_the_bar_shows_the_steps_and_leaves_the_epochs_lines() -> 
         observer.epoch({"epoch": 2, "seconds": 1.0, "completion_loss": 0.5})
     assert "1/5 steps" in text.getvalue()
     assert "epoch   2   1.0 s  loss: completion 0.5000" in text.getvalue()
+
+
+def test_stages_count_names_and_not_how_far_one_is() -> None:
+    with Stages(3, Console(file=io.StringIO(), force_terminal=False)) as stages:
+        seen = []
+        for text in ("measuring", "sorting: 1 of 2", "sorting: 2 of 2", "writing", "more than was said"):
+            stages.tell(text)
+            seen.append(stages.done)
+    assert seen == [0, 1, 1, 2, 3]

@@ -1,0 +1,143 @@
+"""What `evaluate` measured of a run, kept beside its checkpoint, and set beside the run that was evaluated last."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from training.reports.markdown import number
+from training.reports.results import ReportError
+from training.run_state import CHECKPOINT, HISTORY
+
+COUNTS = ("users", "triples")
+LOWER_IS_BETTER = ("mean_rank",)
+TASKS = ("recommendation", "most_popular", "completion")
+Metrics = Mapping[str, Any]
+
+
+class Evaluation(BaseModel):
+    """The metrics of one run on the test split, with what they depend on; `weights` is the hash of the weights."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    format_version: int = 1
+    evaluated_at: datetime
+    content_hash: str
+    protocol: str
+    weights: str
+    metrics: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Row:
+    """One metric as it is shown: value, the other run's, and their difference; `better` None where it is neither."""
+
+    name: str
+    value: str
+    other: str
+    difference: str
+    better: bool | None
+
+
+def run_of(checkpoint: Path) -> Path | None:
+    """Give the folder of the run that a checkpoint is of; None for one that stands elsewhere, as in a release."""
+    folder = checkpoint.resolve().parent
+    return folder if checkpoint.resolve().name == CHECKPOINT and (folder / HISTORY).is_file() else None
+
+
+def evaluation_of(manifest: Metrics, metrics: Metrics) -> Evaluation:
+    """Put metrics together with what they depend on."""
+    return Evaluation(
+        evaluated_at=datetime.now(UTC),
+        content_hash=manifest["dataset"]["content_hash"],
+        protocol=str(metrics["protocol"]),
+        weights=manifest["files"]["weights.safetensors"],
+        metrics=dict(metrics),
+    )
+
+
+def keep(run: Path, evaluation: Evaluation) -> None:
+    """Write it into the run's folder, in one step; an older one of the same protocol is replaced."""
+    path = run / _name(evaluation.protocol)
+    aside = path.with_name(f".{path.name}.partial")
+    aside.write_text(evaluation.model_dump_json(indent=2) + "\n", encoding="utf-8")
+    aside.replace(path)
+
+
+def kept(run: Path, protocol: str) -> Evaluation:
+    """Read the evaluation of a run.
+
+    Raises:
+        ReportError: there is none of the protocol, or it cannot be read.
+    """
+    path = run / _name(protocol)
+    try:
+        return Evaluation.model_validate_json(path.read_bytes())
+    except FileNotFoundError:
+        raise ReportError(f"{path}: no such file; `python -m training evaluate` writes it for a run") from None
+    except (OSError, ValidationError) as error:
+        raise ReportError(f"{path} cannot be read: {error}") from None
+
+
+def last_beside(run: Path, own: Evaluation) -> tuple[Path, Evaluation] | None:
+    """Find the run in the same folder that was evaluated last, on the same data under the same protocol.
+
+    None where there is none; a file that cannot be read is passed over.
+    """
+    found = [(path, evaluation) for path, evaluation in _siblings(run, own.protocol) if _comparable(evaluation, own)]
+    return max(found, key=lambda pair: pair[1].evaluated_at, default=None)
+
+
+def check_comparable(other: Path, evaluation: Evaluation, own: Evaluation) -> None:
+    """Make sure that two evaluations may stand side by side.
+
+    Raises:
+        ReportError: they are of two data sets.
+    """
+    if not _comparable(evaluation, own):
+        raise ReportError(
+            f"{other} was evaluated on other data: {evaluation.content_hash[:12]}, not {own.content_hash[:12]}"
+        )
+
+
+def _comparable(one: Evaluation, other: Evaluation) -> bool:
+    return (one.content_hash, one.protocol) == (other.content_hash, other.protocol)
+
+
+def _siblings(run: Path, protocol: str) -> Iterator[tuple[Path, Evaluation]]:
+    for path in sorted(run.parent.iterdir()):
+        if path != run and (path / _name(protocol)).is_file():
+            try:
+                yield path, kept(path, protocol)
+            except ReportError:
+                continue
+
+
+def _name(protocol: str) -> str:
+    return f"evaluation-{protocol}.json"
+
+
+def rows(metrics: Metrics, other: Metrics | None) -> list[Row]:
+    """Give each metric with the other run's beside: shares in percent, differences with their sign."""
+    found = []
+    for task in TASKS:
+        for name, value in metrics.get(task, {}).items():
+            if isinstance(value, int | float):
+                against = None if other is None else other.get(task, {}).get(name)
+                found.append(_row(f"{task.replace('_', '-')} {name}", name, value, against))
+    return found
+
+
+def _row(title: str, name: str, value: float, other: float | None) -> Row:
+    if name in COUNTS:
+        return Row(title, f"{value:,.0f}", "" if other is None else f"{other:,.0f}", "", None)
+    scale, decimals, unit = (1.0, 1, "") if name in LOWER_IS_BETTER else (100.0, 2, " %")
+    if other is None:
+        return Row(title, number(scale * value, decimals) + unit, "", "", None)
+    difference = round(scale * value, decimals) - round(scale * other, decimals)
+    better = None if not round(difference, decimals) else (difference > 0) != (name in LOWER_IS_BETTER)
+    told = number(difference, decimals, signed=True)
+    return Row(title, number(scale * value, decimals) + unit, number(scale * other, decimals) + unit, told, better)
