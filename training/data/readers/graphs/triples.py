@@ -48,6 +48,7 @@ def read_triples(
         options=options,
         ledger=ledger,
         refine=refine,
+        intern=HEAD_RELATION_TAIL,
     )
     ledger.check()
     return rows.select(*ORIGIN, *HEAD_RELATION_TAIL, *([] if split is None else [pl.lit(split).alias("split")]))
