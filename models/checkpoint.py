@@ -8,7 +8,7 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -88,8 +88,8 @@ def write_checkpoint(
         (temporary / MANIFEST).write_text(json.dumps(manifest, indent=2, ensure_ascii=False), encoding="utf-8")
 
 
-def read_manifest(directory: Path) -> dict[str, Any]:
-    """Read and check the manifest alone.
+def read_manifest(directory: Path, readable: Sequence[int] = (FORMAT_VERSION,)) -> dict[str, Any]:
+    """Read and check the manifest alone; `readable` are the versions of the format that the caller knows.
 
     Raises:
         CheckpointError: missing, no JSON, or of another format version.
@@ -102,8 +102,10 @@ def read_manifest(directory: Path) -> dict[str, Any]:
         version = manifest["format_version"]
     except (ValueError, KeyError, TypeError) as error:
         raise CheckpointError(directory, f"{MANIFEST} is not a checkpoint manifest: {error!r}") from error
-    if version != FORMAT_VERSION:
-        raise CheckpointError(directory, f"format version {version!r} is not {FORMAT_VERSION}")
+    # True is 1 in Python, and no version.
+    if type(version) is not int or version not in readable:
+        known = " or ".join(map(str, readable))
+        raise CheckpointError(directory, f"format version {version!r} is not {known}; another version of us wrote it")
     return dict(manifest)
 
 

@@ -10,6 +10,11 @@
                          fitted, and in releases that are older than it
 
 It is written aside and renamed; nothing in it is ever overwritten.
+
+Versions of the format, all of which are read: 1 has one FAISS index for each preference, and may lack
+serving.safetensors and the calibration; since 2 the index is stored as one table of items, which readers of 1 do not
+know. A version is raised where an older reader would misread the release or fail without a word why; a file that older
+readers may leave alone is no reason.
 """
 
 import json
@@ -43,6 +48,7 @@ from models.retrieval.stored import Index, load_index, save_index
 
 MODEL, INDEX, ROLES, CALIBRATION = "model", "index", "roles.safetensors", "calibration.safetensors"
 SERVING = "serving.safetensors"
+RELEASE_FORMAT, READABLE = 2, (1, 2)
 RELEASE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
 
@@ -90,7 +96,13 @@ def write_release(
             *sorted((temporary / INDEX).iterdir()),
         ]
         files = {path.relative_to(temporary).as_posix(): file_hash(path) for path in own}
-        manifest = {"format_version": 1, "kind": "release", "release_id": directory.name, **values, "files": files}
+        manifest = {
+            "format_version": RELEASE_FORMAT,
+            "kind": "release",
+            "release_id": directory.name,
+            **values,
+            "files": files,
+        }
         (temporary / MANIFEST).write_text(json.dumps(manifest, indent=2, ensure_ascii=False), encoding="utf-8")
 
 
@@ -114,7 +126,7 @@ def read_release_manifest(directory: Path) -> dict[str, Any]:
     Raises:
         CheckpointError: missing, no manifest of a release, of another version, or of another directory.
     """
-    manifest = read_manifest(directory)
+    manifest = read_manifest(directory, READABLE)
     if manifest.get("kind") != "release":
         raise CheckpointError(directory, "this is not a release")
     if manifest.get("release_id") != directory.name:
