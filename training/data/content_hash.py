@@ -14,7 +14,7 @@ import polars as pl
 
 from training.data.schema import OPTIONAL, TABLES
 
-_CHUNK_ROWS = 1 << 17  # bounds the joined copy of a text column in memory
+_CHUNK_ROWS = 1 << 17  # bounds the copies of a column in memory
 _NULL_LENGTH = -1
 
 
@@ -47,13 +47,18 @@ def _add(digest: "hashlib._Hash", column: pl.Series) -> None:
         for texts in _texts(column):
             digest.update((texts.str.join("").item() or "").encode("utf-8"))
         return
-    digest.update(_little_endian(column.is_null().cast(pl.UInt8), "<u1"))
-    digest.update(_little_endian(column.fill_null(0), "<f8" if column.dtype == pl.Float64 else "<i8"))
+    for part in _parts(column):
+        digest.update(_little_endian(part.is_null().cast(pl.UInt8), "<u1"))
+    for part in _parts(column):
+        digest.update(_little_endian(part.fill_null(0), "<f8" if column.dtype == pl.Float64 else "<i8"))
 
 
 def _texts(column: pl.Series) -> Iterator[pl.Series]:
-    for start in range(0, len(column), _CHUNK_ROWS):
-        yield column.slice(start, _CHUNK_ROWS).cast(pl.String)
+    return (part.cast(pl.String) for part in _parts(column))
+
+
+def _parts(column: pl.Series) -> Iterator[pl.Series]:
+    return (column.slice(start, _CHUNK_ROWS) for start in range(0, len(column), _CHUNK_ROWS))
 
 
 def _little_endian(column: pl.Series, dtype: str) -> bytes:

@@ -135,13 +135,13 @@ def _in_parts(users: NDArray[np.uint32], n_users: int, order: NDArray[np.float64
     return _names((place >= train[users]).astype(np.int8) + (place >= (train + valid)[users]))
 
 
-def _places(users: NDArray[np.uint32], n_users: int, order: NDArray[np.float64 | np.int64]) -> NDArray[np.int64]:
+def _places(users: NDArray[np.uint32], n_users: int, order: NDArray[np.float64 | np.int64]) -> NDArray[np.int32]:
     """Give the place of each row among its user's rows, from 0."""
     sequence = np.lexsort((order, users))
     counts = np.bincount(users, minlength=n_users)
     starts = np.cumsum(counts) - counts
-    place = np.empty(len(users), dtype=np.int64)
-    place[sequence] = np.arange(len(users)) - np.repeat(starts, counts)
+    place = np.empty(len(users), dtype=np.int32)  # of a user's rows; half the memory of int64
+    place[sequence] = np.arange(len(users), dtype=np.int32) - np.repeat(starts.astype(np.int32), counts)
     return place
 
 

@@ -53,18 +53,21 @@ def import_sources(sources: Sequence[Named], *, name: str, rules: Rules, options
     Raises:
         DatasetError: a source cannot be used; the message says where and why.
     """
-    ledger, parts = Ledger(rules.max_bad_share), []
+    ledger = Ledger(rules.max_bad_share)
+    assembly = _Assembly(_read(sources, rules, options, ledger), ledger, rules)
+    options.progress("checking and splitting")
+    return assembly.dataset(name)
+
+
+def _read(sources: Sequence[Named], rules: Rules, options: ReadOptions, ledger: Ledger) -> RawTables:
+    """Read and merge; nothing but the result holds on to the rows, of which two copies may be too many."""
+    parts = []
     for named in sources:
         part = named.reader.read(named.source, options, ledger)
         if part.triples.height and not part.relations_are_declared:
             cleaning.check_column_order(part.triples, ledger)
         parts.append(part if rules.split is None else without_split(part))
-    options.progress("checking and splitting")
-    raw = merge(parts, rules.zeros)
-    parts.clear()  # the rows are in `raw`; two copies of twenty million are too many
-    assembly = _Assembly(raw, ledger, rules)
-    del raw
-    return assembly.dataset(name)
+    return merge(parts, rules.zeros)
 
 
 class _Assembly:
@@ -106,13 +109,13 @@ class _Assembly:
         return Dataset.of(name, tables, source_format=self.raw.source_format, split=split, report=report)
 
     def _split_interactions(self) -> SplitMethod:
-        rows = cleaning.drop_repeated_interactions(self.interactions, self.ledger)
+        rows = self.interactions = cleaning.drop_repeated_interactions(self.interactions, self.ledger)
         if "split" in rows.columns:
             rows, overlaps = cleaning.drop_overlap(rows, "interactions", self.ledger)
             self.overlaps += overlaps
             self.interactions = sifting.core(rows, self.rules, self.ledger)
             return GIVEN
-        rows = sifting.core(rows, self.rules, self.ledger)
+        rows = self.interactions = sifting.core(rows, self.rules, self.ledger)
         chosen = INTERACTION_SPLITS[self.rules.split or _BY_DEFAULT]
         if chosen.needs_time:
             check_times(rows, self.rules.split or _BY_DEFAULT)
@@ -142,8 +145,8 @@ class _Assembly:
         )
 
     def _split_triples(self) -> SplitMethod:
-        rows = cleaning.drop_self_loops(self.triples, self.ledger)
-        rows = cleaning.drop_repeated_triples(rows, self.ledger)
+        rows = self.triples = cleaning.drop_self_loops(self.triples, self.ledger)
+        rows = self.triples = cleaning.drop_repeated_triples(rows, self.ledger)
         if "split" not in rows.columns:
             rows = sifting.well_known(rows, self.rules, self.links["entity_id"], self.ledger)
             self.triples = rows.with_columns(random_triples(rows, self.rules.seed))

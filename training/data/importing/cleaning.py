@@ -23,10 +23,13 @@ def drop_repeated_interactions(rows: pl.DataFrame, ledger: Ledger) -> pl.DataFra
     if not again.any():
         return rows
     data = [column for column in rows.columns if column not in ORIGIN]
-    copies = ~again | _spread(again, _chosen(rows.filter(again), data, "first"))
-    rows, again = _keep(rows, copies, ledger, "exact copy of an earlier row"), again.filter(copies)
-    latest = ~again | _spread(again, _chosen(rows.filter(again), key, "last", by="timestamp"))
-    return _keep(rows, latest, ledger, "user and item again, a later row is kept")
+    found = rows.filter(again)
+    first = _chosen(found, data, "first")
+    ledger.drop(found.filter(~first), "exact copy of an earlier row")
+    found = found.filter(first)
+    latest = _chosen(found, key, "last", by="timestamp")
+    ledger.drop(found.filter(~latest), "user and item again, a later row is kept")
+    return rows.filter(~again | _spread(again, _spread(first, latest)))  # one copy of the table, not two
 
 
 def drop_repeated_triples(rows: pl.DataFrame, ledger: Ledger) -> pl.DataFrame:
