@@ -1,61 +1,62 @@
 """The README says what is so: its commands run, its targets exist, its answer has the shape of a real one."""
 
 import json
-import os
 import re
-import shlex
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from app.schemas.recommendations import RecommendationList
+from tests.docs.blocks import Place, free_port, run_page
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
-PYTHON = ".venv/bin/python"
-
-
-def commands(heading: str) -> list[str]:
-    """The indented lines of a section, without their comments."""
-    section = README.split(f"## {heading}\n")[1].split("\n## ")[0]
-    lines = [line[4:].split("  #")[0].strip() for line in section.splitlines() if line.startswith("    ")]
-    return [re.sub(r"\s+# .*", "", line) for line in lines]
+RESULTS = ROOT / "benchmarks" / "results"
 
 
 def test_every_make_target_that_is_named_exists() -> None:
-    named = set(re.findall(r"make ([a-z-]+)", "\n".join(commands("A first result in a minute or two")) + README))
-    assert {"demo", "test", "serve"} <= named
+    named = set(re.findall(r"`?make ([a-z-]+)", README))
+    assert {"demo", "test", "bench", "docs"} <= named
     for target in named:
         assert re.search(rf"^{target}:", MAKEFILE, re.MULTILINE), target
 
 
-def test_the_commands_for_own_data_run_as_they_stand(tmp_path: Path) -> None:
-    environment = {
-        **os.environ,
-        "KTUP_DATABASE_URL": f"sqlite+aiosqlite:///{tmp_path / 'ktup.db'}",
-        "KTUP_RELEASES_DIR": str(tmp_path / "var" / "releases"),
-        "OMP_NUM_THREADS": "1",
-        "PYTHONPATH": str(ROOT),
+def test_it_is_not_longer_than_two_screens() -> None:
+    assert len(README.splitlines()) <= 90
+
+
+@pytest.mark.slow
+def test_what_make_demo_runs_goes_all_the_way_and_the_requests_are_answered(tmp_path: Path) -> None:
+    assert "demo: $(STAMP)" in MAKEFILE
+    (command,) = re.findall(r"^demo:.*\n\t\$\(BIN\)/(.+)$", MAKEFILE, re.MULTILINE)
+    place = Place(tmp_path, free_port())
+    place.link_sources()
+    try:
+        place.run(f"{command} --prepare-only")
+        place.run("export KTUP_DATABASE_URL=sqlite+aiosqlite:///var/demo/ktup.db KTUP_RELEASES_DIR=var/demo/releases")
+        place.start("python -m app serve")
+        assert run_page(ROOT / "README.md", place, answers=False) == 2
+    finally:
+        place.close()
+
+
+def test_the_figures_are_those_of_the_results() -> None:
+    shown = {
+        name: row for name in ("MovieLens-1M", "DBbook2014") for row in README.splitlines() if f"| {name} (" in row
     }
-    (tmp_path / "my-files").symlink_to(ROOT / "data" / "sample" / "raw")
-    lines = commands("Your own data")
-    assert sum(line.startswith(PYTHON) for line in lines) == 7
-    released = ""
-    for line in lines:
-        if not line.startswith(PYTHON):
-            continue
-        line = line.replace(PYTHON, shlex.quote(sys.executable)).replace("RELEASE", released)
-        if " train " in line:
-            line += " --set epochs=1 --threads 1"
-        arguments = shlex.split(line)
-        done = subprocess.run(arguments, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
-        assert done.returncode == 0, f"{line}\n{done.stdout}\n{done.stderr}"
-        if " release " in line:
-            released = done.stdout.split()[-1]
-    assert (tmp_path / "var" / "releases" / released / "manifest.json").is_file()
+    ours = json.loads((RESULTS / "ml1m-best" / "ktup-soft-seed-0.json").read_text("utf-8"))["test"]
+    lists, facts = ours["recommendation"], ours["completion"]
+    told = f"**{100 * lists['f1']:.1f}** | **{100 * lists['ndcg']:.1f}** |"
+    assert told in shown["MovieLens-1M"]
+    assert shown["MovieLens-1M"].endswith(f"| {100 * facts['hits']:.1f} |")
+    for name, file, f1_digits in (("MovieLens-1M", "ml1m", 1), ("DBbook2014", "dbbook2014", 2)):
+        rows = {
+            row["name"]: row["test"] for row in json.loads((RESULTS / f"baselines-{file}.json").read_text())["rows"]
+        }
+        ease, popular = rows["EASE"], rows["most popular"]
+        assert f"| {100 * ease['f1']:.{f1_digits}f} / {100 * ease['ndcg']:.1f} |" in shown[name], name
+        assert f"| {100 * popular['f1']:.1f} |" in shown[name], name
 
 
 def test_the_answer_that_is_shown_has_the_shape_of_a_real_one() -> None:
