@@ -26,6 +26,10 @@ class ReleaseBody(BaseModel):
     active: bool = Field(description="Whether it is the one that answers.")
     activated_at: datetime | None = Field(description="When it was last activated; null if it never was.")
     problem: str | None = Field(description="Why it cannot be used or was refused; null if nothing is known.")
+    loaded: bool = Field(
+        description="Whether this process has it loaded, so that lists can be asked of it by its id: the active one "
+        "is, and the second one of an experiment."
+    )
 
 
 class ReleaseList(BaseModel):
@@ -184,4 +188,5 @@ def _body(release: ListedRelease) -> ReleaseBody:
         active=release.active,
         activated_at=release.activated_at,
         problem=release.problem,
+        loaded=release.loaded,
     )

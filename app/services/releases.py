@@ -46,6 +46,7 @@ class ListedRelease:
     active: bool
     activated_at: datetime | None
     problem: str | None
+    loaded: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,12 +217,14 @@ class ReleaseManager:
     async def list(self) -> list[ListedRelease]:
         """List the releases on disk, newest first."""
         rows = {row.release_id: row for row in await self._rows.list()}
+        loaded = self.served()
         infos: Sequence[ReleaseInfo] = await to_thread.run_sync(self._store.list)
         listed = []
         for info in infos:
             row = rows.get(info.release_id)
             problem = info.problem or (row.problem if row else None)
-            listed.append(ListedRelease(info, bool(row and row.is_active), row.activated_at if row else None, problem))
+            activated_at, active = (row.activated_at, row.is_active) if row else (None, False)
+            listed.append(ListedRelease(info, active, activated_at, problem, info.release_id in loaded))
         return listed
 
     async def _load(self, release_id: str) -> LoadedRelease:

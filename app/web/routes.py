@@ -4,7 +4,8 @@ from functools import cache
 
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
+from starlette.routing import Match, Route
+from starlette.types import Scope
 
 from app.web.assets import Asset, Site, read_site
 
@@ -54,10 +55,18 @@ async def static(request: Request) -> Response:
     return _send(request, asset, _FOR_EVER if request.path_params["version"] == site().version else _ASK_AGAIN)
 
 
+class _Named(Route):
+    """A route that leaves itself in the scope, as FastAPI's do: requests are counted by it."""
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        match, child = super().matches(scope)
+        return match, {**child, "route": self}
+
+
 ROUTES = (
-    Route("/", explorer),
-    Route("/docs", documentation),
-    Route("/static/{version}/{name:path}", static),
+    _Named("/", explorer),
+    _Named("/docs", documentation),
+    _Named("/static/{version}/{name:path}", static),
 )
 
 

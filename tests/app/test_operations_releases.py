@@ -75,6 +75,8 @@ async def test_a_release_that_is_loaded_answers_whoever_asks_for_it_and_changes_
         same = (await client.get(f"/users/u1/recommendations?limit=9&release={a}")).json()
         assert [(item["item_id"], item["score"]) for item in same["items"]] == before[1]
         assert (await client.get(f"/users/u1/recommendations?release={c}")).status_code == 409
+        on_disk = (await client.get("/releases")).json()["releases"]
+        assert {each["release_id"] for each in on_disk if each["loaded"]} == {a, b}
 
 
 async def roll_back(client: httpx.AsyncClient) -> httpx.Response:

@@ -59,35 +59,38 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Built:
 Serve = Callable[[dict[str, str]], AbstractContextManager[tuple[httpx.Client, "subprocess.Popen[bytes]"]]]
 
 
+@contextmanager
+def started(
+    environment: dict[str, str], wait_for: str = "/health/ready"
+) -> Iterator[tuple[httpx.Client, "subprocess.Popen[bytes]"]]:
+    """Start `python -m app serve` with an environment; gives a client, once it is ready, and the process."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    values = {**os.environ, **environment, "KTUP_PORT": str(port)}
+    process = subprocess.Popen([sys.executable, "-m", "app", "serve"], cwd=ROOT, env=values)
+    try:
+        with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=30) as client:
+            _wait_until_ready(client, process, wait_for)
+            yield client, process
+    finally:
+        process.kill()
+        process.wait()
+
+
 @pytest.fixture
 def serve() -> Serve:
-    """Start `python -m app serve` with an environment; gives a client, once it is ready, and the process."""
-
-    @contextmanager
-    def start(environment: dict[str, str]) -> Iterator[tuple[httpx.Client, "subprocess.Popen[bytes]"]]:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = probe.getsockname()[1]
-        values = {**os.environ, **environment, "KTUP_PORT": str(port)}
-        process = subprocess.Popen([sys.executable, "-m", "app", "serve"], cwd=ROOT, env=values)
-        try:
-            with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=30) as client:
-                _wait_until_ready(client, process)
-                yield client, process
-        finally:
-            process.kill()
-            process.wait()
-
-    return start
+    """Start a server, as often as a test wants one."""
+    return started
 
 
-def _wait_until_ready(client: httpx.Client, process: "subprocess.Popen[bytes]") -> None:
+def _wait_until_ready(client: httpx.Client, process: "subprocess.Popen[bytes]", path: str) -> None:
     deadline = time.monotonic() + 120
     answer = "nothing"
     while time.monotonic() < deadline:
         assert process.poll() is None, "the server ended"
         try:
-            response = client.get("/health/ready")
+            response = client.get(path)
             if response.is_success:
                 return
             answer = response.text

@@ -18,6 +18,7 @@ class Release(BaseModel):
     active: bool
     activated_at: datetime | None
     problem: str | None
+    loaded: bool
 
 
 class ReleaseList(BaseModel):

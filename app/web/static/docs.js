@@ -5,6 +5,6 @@ window.SwaggerUIBundle({
   dom_id: "#swagger-ui",
   deepLinking: true,
   showExtensions: true,
-  presets: [window.SwaggerUIBundle.presets.apis, window.SwaggerUIBundle.SwaggerUIStandalonePreset].filter(Boolean),
+  presets: [window.SwaggerUIBundle.presets.apis],
   layout: "BaseLayout",
 });

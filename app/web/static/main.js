@@ -16,7 +16,7 @@ import { StatusPage } from "./views/status.js";
 const VIEWS = [
   ["people", "People", People],
   ["session", "Session", Session],
-  ["graph", "Knowledge graph", Knowledge],
+  ["graph", "Graph", Knowledge],
   ["compare", "Compare", Compare],
   ["status", "Status", StatusPage],
 ];

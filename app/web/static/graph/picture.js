@@ -7,8 +7,8 @@ import { layout } from "./layout.js";
 
 const NARROW = 560;
 
-/** `graph` is {nodes, edges}; nodes with an `href` are links. `title` says what the picture shows. */
-export function Picture({ graph, title }) {
+/** `graph` is {nodes, edges}; nodes with an `href` are links. `title` says what the picture shows. A `star` never goes downwards. */
+export function Picture({ graph, title, star = false }) {
   const id = useId();
   const frame = useRef(null);
   const [narrow, setNarrow] = useState(null);
@@ -22,7 +22,7 @@ export function Picture({ graph, title }) {
   }, []);
   useEffect(() => {
     let wanted = true;
-    if (narrow !== null) layout(graph, narrow).then((result) => wanted && setPlaced(result));
+    if (narrow !== null) layout(graph, narrow, narrow && !star).then((result) => wanted && setPlaced(result));
     return () => {
       wanted = false;
     };

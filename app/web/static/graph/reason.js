@@ -4,8 +4,8 @@ import { entityName, item, readable, titleOf } from "../lib/names.js";
 import { percent } from "../lib/parts.js";
 
 /**
- * Make the picture of a reason, with names: {graph, facts}. `facts` are its sentences, each {head, relation, tail,
- * accepted}; `who` is what the person is called.
+ * Make the picture of a reason, with names: {graph, facts}. `facts` are its sentences: names and ids of their ends,
+ * the relation, and whether somebody accepted them; `who` is what the person is called.
  */
 export async function reasonGraph(who, itemId, explanation) {
   const [goal, ...met] = await Promise.all([itemId, ...explanation.evidence.map((e) => e.history_item)].map(item));
@@ -29,8 +29,8 @@ export async function reasonGraph(who, itemId, explanation) {
       const [from, to] = await Promise.all([head, tail].map((end) => place(end, ends, node)));
       const [left, right] = inOrder(from, to, start);
       edge(left.id, right.id, named(relation), accepted ? "accepted" : "fact");
-      const fact = { head: from.name(nodes), relation: named(relation), tail: to.name(nodes), accepted };
-      if (!facts.some((f) => f.head === fact.head && f.relation === fact.relation && f.tail === fact.tail)) facts.push(fact);
+      const fact = { headId: head, head: from.name(nodes), relation: named(relation), tailId: tail, tail: to.name(nodes), accepted };
+      if (!facts.some((f) => f.headId === head && f.relation === fact.relation && f.tailId === tail)) facts.push(fact);
     }
   }
   return { graph: { nodes: [...nodes.values()], edges: [...edges.values()] }, facts };

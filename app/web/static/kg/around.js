@@ -10,7 +10,7 @@ const EACH_SIDE = 8;
 export function Around({ id, name, out, into }) {
   const graph = useMemo(() => around(id, name, out.slice(0, EACH_SIDE), into.slice(0, EACH_SIDE)), [id, out, into]);
   const left = Math.max(out.length - EACH_SIDE, 0) + Math.max(into.length - EACH_SIDE, 0);
-  return html`<${Picture} graph=${graph} title=${`Facts around ${name}; all of them are listed below.`} />
+  return html`<${Picture} star=${true} graph=${graph} title=${`Facts around ${name}; all of them are listed below.`} />
     ${left > 0 && html`<p class="muted small">${left} more in the lists below.</p>`}`;
 }
 

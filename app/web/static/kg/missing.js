@@ -30,14 +30,13 @@ export function Missing({ entity, out, into, relations, review, round, onDecided
 function questionsOf(entity, out, into, relations, review) {
   const used = new Set(out.map((fact) => fact.relation));
   const reached = new Set(into.map((fact) => fact.relation));
-  const name = entity.label ?? readable(entity.entity_id);
   const heads = [...relations].filter(([id]) => entity.item_ids.length || used.has(id));
   // What is under review comes first, then what it has no fact of.
   const order = (id) => (review.has(id) ? 0 : used.has(id) ? 2 : 1);
   heads.sort(([a], [b]) => order(a) - order(b));
   return [
-    ...heads.map(([id, label]) => ({ id: `tail ${id}`, side: "tail", relation: id, name: `${name} – ${label} – ?` })),
-    ...[...relations].filter(([id]) => reached.has(id)).map(([id, label]) => ({ id: `head ${id}`, side: "head", relation: id, name: `? – ${label} – ${name}` })),
+    ...heads.map(([id, label]) => ({ id: `tail ${id}`, side: "tail", relation: id, name: `it – ${label} – ?` })),
+    ...[...relations].filter(([id]) => reached.has(id)).map(([id, label]) => ({ id: `head ${id}`, side: "head", relation: id, name: `? – ${label} – it` })),
   ];
 }
 

@@ -42,17 +42,26 @@ export async function call(method, where, { query = {}, body, signal } = {}) {
   const given = Object.entries(query).filter(([, value]) => value !== undefined && value !== null);
   const url = where + (given.length ? `?${new URLSearchParams(given)}` : "");
   const headers = { Accept: "application/json" };
-  if (key.get()) headers.Authorization = `Bearer ${key.get()}`;
   if (body !== undefined) headers["Content-Type"] = "application/json";
   const sent = body === undefined ? undefined : JSON.stringify(body);
+  return (await answered(url, { method, headers, body: sent, signal })).json();
+}
+
+/** Give the text that a call answers. */
+export async function text(where, signal) {
+  return (await answered(where, { headers: {}, signal })).text();
+}
+
+async function answered(url, request) {
+  if (key.get()) request.headers.Authorization = `Bearer ${key.get()}`;
   let answer;
   try {
-    answer = await fetch(url, { method, headers, body: sent, signal });
+    answer = await fetch(url, request);
   } catch (error) {
     if (error.name === "AbortError") throw error;
     throw new Problem({ code: "unreachable", detail: "The server did not answer. Is it running?", retryAfter: 5 });
   }
-  if (answer.ok) return answer.json();
+  if (answer.ok) return answer;
   throw await problemOf(answer);
 }
 

@@ -4,6 +4,7 @@ import { html, useEffect, useState } from "../vendor/preact-htm.js";
 import { get, path } from "../lib/api.js";
 import { useLoad } from "../lib/load.js";
 import { item as itemOf, titleOf } from "../lib/names.js";
+import { href } from "../lib/route.js";
 import { Loaded, Loading, Status, percent } from "../lib/parts.js";
 import { Picture } from "../graph/picture.js";
 import { reasonGraph } from "../graph/reason.js";
@@ -52,7 +53,8 @@ function Drawn({ who, item, why }) {
   return html`<${Picture} graph=${made.graph} title=${title} />
     <h3>The facts</h3>
     ${made.facts.length
-      ? html`<ul class="facts">${made.facts.map((fact) => html`<li>${fact.head} <span class="relation">${fact.relation}</span> ${fact.tail}
+      ? html`<ul class="facts">${made.facts.map((fact) => html`<li><a href=${href("graph", fact.headId)}>${fact.head}</a> <span class="relation">${fact.relation}</span>${" "}
+          <a href=${href("graph", fact.tailId)}>${fact.tail}</a>
           ${fact.accepted && html` <span class="badge plain">accepted by a person</span>`}</li>`)}</ul>`
       : html`<p class="muted">No stored fact ties it to the history: the model places it near what was liked, and that is all there is to say.</p>`}`;
 }

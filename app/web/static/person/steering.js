@@ -50,7 +50,7 @@ function Slider({ line, value, onChange }) {
   const id = `steer-${line.relation_id}`;
   return html`<div class="slider">
     <label for=${id}>${line.label}</label>
-    <output for=${id}>${value === 1 ? "as it is" : `× ${value.toFixed(1)}`}</output>
+    <output for=${id}>${value === 1 ? "" : `× ${value.toFixed(1)}`}</output>
     <span class="muted small">${percent(line.share)}</span>
     <input id=${id} type="range" min="0" max="2" step="0.1" value=${value}
       aria-valuetext=${value === 1 ? "as it is" : `${value.toFixed(1)} times`} onInput=${(e) => onChange(Number(e.target.value))} />

@@ -4,7 +4,7 @@ import { html, useState } from "../vendor/preact-htm.js";
 import { get, path, put } from "../lib/api.js";
 import { Combobox } from "../lib/combobox.js";
 import { useDo, useLoad } from "../lib/load.js";
-import { item as itemOf, titleOf } from "../lib/names.js";
+import { item as itemOf, readable, titleOf } from "../lib/names.js";
 import { Loaded, Trouble } from "../lib/parts.js";
 import { findItems } from "../lib/find.js";
 
@@ -41,7 +41,7 @@ function Change({ user, change, title, onSteered }) {
   if (change.kind === "add") {
     return html`<p>It would be in the list after liking <strong>${(names.data ?? []).map(titleOf).join(" and ") || "…"}</strong>.</p>`;
   }
-  return html`<p>It would be in the list with <strong>${change.relation_id}</strong> at × ${change.multiplier.toFixed(2)}.</p>
+  return html`<p>It would be in the list with <strong>${readable(change.relation_id)}</strong> at × ${change.multiplier.toFixed(2)}.</p>
     <button type="button" disabled=${steer.busy} onClick=${() => steer.run()}>Steer so that ${title} comes in</button>
     ${steer.problem && html`<${Trouble} problem=${steer.problem} />`}`;
 }

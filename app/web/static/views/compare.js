@@ -13,7 +13,12 @@ import { moves } from "../person/card.js";
 export function Compare({ route }) {
   const [round, again] = useState(0);
   const load = useLoad(
-    async (signal) => ({ ...(await get("/releases", {}, signal)), experiment: await experimentOf(signal) }),
+    async (signal) => {
+      const page = await get("/releases", {}, signal);
+      // Only who has two releases loaded can run an experiment.
+      const two = page.releases.filter((each) => each.loaded).length > 1;
+      return { ...page, experiment: two ? await experimentOf(signal) : null };
+    },
     [round],
   );
   return html`<h1>Two releases</h1>
@@ -46,7 +51,8 @@ function Pair({ route, page, onLoaded }) {
       onPick=${(found) => go("compare", found.id, { a, b })} onText=${(text) => go("compare", text, { a, b })} />
     ${route.id === null
       ? html`<${Empty}>Pick somebody to see both lists side by side.<//>`
-      : html`<${Lists} user=${route.id} a=${a} b=${b} active=${active} experiment=${page.experiment} onLoaded=${onLoaded} />`}
+      : html`<${Lists} user=${route.id} a=${a} b=${b} active=${active} experiment=${page.experiment}
+          loaded=${page.releases.filter((each) => each.loaded).map((each) => each.release_id)} onLoaded=${onLoaded} />`}
     <${Figures} a=${a} b=${b} />`;
 }
 
@@ -55,8 +61,7 @@ function Choice({ id, label, value, among, active, onChoose }) {
     ${among.map((each) => html`<option value=${each} selected=${each === value}>${each}${each === active ? " (active)" : ""}</option>`)}</select></div>`;
 }
 
-function Lists({ user, a, b, active, experiment, onLoaded }) {
-  const loaded = [active, experiment?.b];
+function Lists({ user, a, b, active, experiment, loaded, onLoaded }) {
   const away = [a, b].filter((each) => !loaded.includes(each));
   if (away.length) return html`<${NotLoaded} away=${away} a=${a} b=${b} active=${active} experiment=${experiment} onLoaded=${onLoaded} />`;
   return html`<${Both} user=${user} a=${a} b=${b} experiment=${experiment} onLoaded=${onLoaded} />`;
@@ -111,7 +116,7 @@ function Figures({ a, b }) {
   const load = useLoad((signal) => get(path`/releases/${b}/diff`, { against: a }, signal), [a, b]);
   return html`<section aria-label="Figures"><h2>Their figures</h2>
     <${Loaded} load=${load} what="Comparing figures…">${(diff) => {
-      const rows = diff.metrics.filter((each) => !/calibration|users|triples/.test(each.metric));
+      const rows = diff.metrics.filter((each) => /^(recommendation|completion)\.(?!calibration|users|triples)/.test(each.metric)).reverse();
       return html`${!diff.comparable && html`<p class="notice">Not comparable: measured on ${diff.caveats.map((each) => CAVEATS[each] ?? each).join(", ")}.</p>`}
         ${rows.length ? html`<div class="scroll" tabindex="0" role="region" aria-label="Figures of both releases"><table>
           <thead><tr><th scope="col">figure</th><th scope="col">A</th><th scope="col">B</th><th scope="col">B − A</th></tr></thead>

@@ -14,22 +14,24 @@ import { Steering } from "../person/steering.js";
 import { WhyNot } from "../person/whynot.js";
 
 const LIMIT = 10;
-const _STRATEGY = {
+const STRATEGY = {
   personalized: "from the vector that was trained",
   fold_in: "folded in from the history, without retraining",
   popular: "what most people met: nothing personal is known",
 };
 
 export function People({ route }) {
-  return html`<${Combobox} label="Whose list?" hint="An id, or how it begins" search=${findPeople} first=${true}
-      onPick=${(found) => go("people", found.id)} onText=${(text) => go("people", text)} />
+  return html`<div class="top">
+      <h1>${route.id ?? "Recommendations, with the reason for each"}</h1>
+      <${Combobox} label="Whose list?" hint="An id, or how it begins" search=${findPeople} first=${true}
+        onPick=${(found) => go("people", found.id)} onText=${(text) => go("people", text)} />
+    </div>
     ${route.id === null ? html`<${Everybody} />` : html`<${Person} key=${route.id} user=${route.id} />`}`;
 }
 
 function Everybody() {
   const load = useLoad((signal) => get("/users", { limit: 24 }, signal), []);
-  return html`<section aria-labelledby="some">
-    <h1 id="some">Recommendations, with the reason for each</h1>
+  return html`<section aria-label="People">
     <p class="lead">Pick somebody. Every card says why it is there, and whether stored facts support that.</p>
     <${Loaded} load=${load} what="Looking who is there…">
       ${(page) => page.users.length
@@ -48,7 +50,6 @@ function Person({ user }) {
   const before = useBefore(list.data, round);
   const steered = () => again((n) => n + 1);
   return html`<div class="person">
-    <h1 class="person-name">${user}</h1>
     <aside aria-label=${`About ${user}`}>
       <${Panel} title="Steer" open=${true}>
         <${Loaded} load=${profile} what="Reading preferences…">
@@ -79,7 +80,7 @@ function useBefore(data, round) {
 export function List({ data, before, onWhy }) {
   const moved = before && moves(before.items, data.items);
   const changed = moved ? data.items.filter((item) => moved.get(item.item_id) !== 0).length : 0;
-  return html`<div class="row list-note"><span class="muted small">Release <strong>${data.release}</strong>, ${_STRATEGY[data.strategy]}.
+  return html`<div class="row list-note"><span class="muted small">Release <strong>${data.release}</strong>, ${data.user_id === null && data.strategy === "fold_in" ? "folded in from what you like" : STRATEGY[data.strategy]}.
       ${data.degraded.includes("history") && " The database is away: titles and reasons are missing."}</span>
       <strong class="small" role="status">${moved ? (changed ? `${changed} of ${data.items.length} moved` : "Nothing moved") : ""}</strong></div>
     ${data.items.length

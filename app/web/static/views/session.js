@@ -33,7 +33,7 @@ export function Session() {
       ${(page) => html`<p class="muted small" id="often">What most people met:</p>
         <ul class="chips" aria-labelledby="often">${page.items.filter((each) => !ids.includes(each.item_id)).map((each) => html`<li key=${each.item_id}>
         <button type="button" class="chip" aria-label=${`Like ${titleOf(each)}`} onClick=${() => like({ id: each.item_id, name: titleOf(each) })}>
-          <span aria-hidden="true">＋</span> ${titleOf(each)}</button></li>`)}</ul>`}
+          <span aria-hidden="true">+</span> ${titleOf(each)}</button></li>`)}</ul>`}
     <//>
     <section aria-label="Recommendations" aria-busy=${String(list.loading)}>
       ${ids.length

@@ -3,10 +3,12 @@
 import { html } from "../vendor/preact-htm.js";
 import { get } from "../lib/api.js";
 import { useLoad } from "../lib/load.js";
-import { Empty, Loaded, figure } from "../lib/parts.js";
+import { Empty, Loaded, figure, percent } from "../lib/parts.js";
+import { Reasons } from "../status/reasons.js";
+import { Process } from "../status/process.js";
 
 export function StatusPage() {
-  return html`<h1>Status</h1><${Health} /><${Releases} /><${Evaluation} /><${Online} />`;
+  return html`<h1>Status</h1><${Health} /><${Releases} /><${Evaluation} /><${Online} /><${Process} />`;
 }
 
 function Health() {
@@ -61,12 +63,6 @@ function Calibration({ calibration }) {
     (the softmax alone: ${error(calibration.before)}), over ${calibration.candidates?.toLocaleString("en")} candidates.</p>`;
 }
 
-function Reasons({ reasons }) {
-  return html`<h3>Audit of reasons</h3>${reasons
-    ? html`<details><summary>What the audit found</summary><div class="scroll" tabindex="0" role="region" aria-label="Audit of reasons"><pre>${JSON.stringify(reasons, null, 1)}</pre></div></details>`
-    : html`<p class="muted">The reasons of this release were not audited: “python -m training audit” does it.</p>`}`;
-}
-
 function Online() {
   const load = useLoad((signal) => get("/evaluation/online", {}, signal), []);
   return html`<section aria-label="In use"><h2>In use</h2><${Loaded} load=${load} what="Counting…">
@@ -74,9 +70,9 @@ function Online() {
 }
 
 function OnlineTable({ rows }) {
-  if (!rows.length) return html`<${Empty}>No list that was logged yet.<//>`;
-  const names = Object.keys(rows[0]);
+  if (!rows.length) return html`<${Empty}>No list was logged yet.<//>`;
   return html`<div class="scroll" tabindex="0" role="region" aria-label="Lists and clicks"><table>
-    <thead><tr>${names.map((name) => html`<th scope="col">${name.replace(/_/g, " ")}</th>`)}</tr></thead>
-    <tbody>${rows.map((row) => html`<tr>${names.map((name) => html`<td>${typeof row[name] === "number" ? figure(row[name]) : String(row[name] ?? "–")}</td>`)}</tr>`)}</tbody></table></div>`;
+    <thead><tr><th scope="col">release</th><th scope="col">lists</th><th scope="col">items</th><th scope="col">lists clicked</th><th scope="col">lists taken up</th></tr></thead>
+    <tbody>${rows.map((row) => html`<tr><th scope="row">${row.release}, ${row.strategy.replace("_", " ")}</th><td>${row.lists}</td><td>${row.items}</td>
+      <td>${row.lists_clicked} (${percent(row.click_through ?? 0)})</td><td>${row.lists_taken} (${percent(row.take_rate ?? 0)})</td></tr>`)}</tbody></table></div>`;
 }
