@@ -72,10 +72,10 @@ def test_a_wrong_key_is_told_and_asked_for_again_and_a_key_that_may_only_read_sa
 ) -> None:
     tab = open_tab(locked.base, refused=True)
     tab.open("people/u002")
-    tab.page.get_by_label("API key").fill("ktup_wrong")
+    tab.page.get_by_role("textbox", name="API key").fill("ktup_wrong")
     tab.page.keyboard.press("Enter")
     tab.page.get_by_role("dialog").wait_for()
-    tab.page.get_by_label("API key").fill(locked.reads)
+    tab.page.get_by_role("textbox", name="API key").fill(locked.reads)
     tab.page.keyboard.press("Enter")
     assert len(tab.titles()) == 10
     tab.page.get_by_role("slider").first.fill("0")

@@ -47,7 +47,7 @@ def test_no_view_has_a_serious_finding(sample: str, open_tab: OpenTab, colours: 
     tab.page.get_by_role("combobox", name="Whose list?").fill("u01")
     tab.page.get_by_role("option").first.wait_for()
     found["search"] = findings(tab)
-    assert found == dict.fromkeys(found, [])
+    assert found == {view: [] for view in found}
 
 
 def test_axe_finds_what_is_wrong(sample: str, open_tab: OpenTab) -> None:
@@ -135,9 +135,8 @@ def test_everything_about_a_person_can_be_done_by_keyboard_alone(sample: str, op
     # The focus stays in the dialog, and goes back where it was.
     for _ in range(30):
         keyboard.press("Tab")
-        assert tab.page.evaluate(
-            "document.activeElement.closest('dialog') !== null || document.activeElement === document.body"
-        )
+        # From the last thing of a dialog, browsers go over their own frame, where the page has no focus at all.
+        assert tab.page.evaluate("(e => e === document.body || e.closest('dialog') !== null)(document.activeElement)")
     keyboard.press("Escape")
     tab.page.get_by_role("dialog").wait_for(state="detached")
     assert focused(tab) == opener

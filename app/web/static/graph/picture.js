@@ -36,6 +36,7 @@ export function Picture({ graph, title, star = false }) {
           <defs><marker id=${id} viewBox="0 0 8 8" refX="7" refY="4" markerWidth="9" markerHeight="9" markerUnits="userSpaceOnUse" orient="auto">
             <path d="M0 0 8 4 0 8Z" class="arrow" /></marker></defs>
           ${placed.edges.map((edge) => html`<${Line} edge=${edge} marker=${id} down=${placed.down} />`)}
+          ${placed.edges.filter((edge) => edge.name).map((edge) => html`<${Name} edge=${edge} />`)}
           ${placed.nodes.map((node) => html`<${Box} node=${node} />`)}
         </svg>`}
   </div>`;
@@ -44,9 +45,14 @@ export function Picture({ graph, title, star = false }) {
 function Line({ edge, marker, down }) {
   return html`<g class=${`edge ${edge.kind}`} aria-hidden="true">
     <path d=${curve(edge.points, down)} marker-end=${`url(#${marker})`} />
-    ${edge.name &&
-    html`<rect class="edge-back" x=${edge.x - edge.width / 2} y=${edge.y - 9} width=${edge.width} height="18" rx="4" />
-      <text x=${edge.x} y=${edge.y + 4}>${edge.name}</text>`}
+  </g>`;
+}
+
+/** Above all lines, so that none runs through it. */
+function Name({ edge }) {
+  return html`<g class="edge" aria-hidden="true">
+    <rect class="edge-back" x=${edge.x - edge.width / 2} y=${edge.y - 8} width=${edge.width} height="16" rx="4" />
+    <text x=${edge.x} y=${edge.y + 4}>${edge.name}</text>
   </g>`;
 }
 

@@ -13,7 +13,7 @@ export function KeyDialog({ problem, onClose }) {
     key.set(text.trim());
   };
   return html`<${Dialog} title="An API key, please" onClose=${onClose}>
-    <p>${problem.detail} <span class="muted">It is kept in this tab until you close it, and nowhere else.</span></p>
+    <p>${problem.code === "missing_key" ? "This server asks for an API key." : problem.detail} <span class="muted">It is kept in this tab until you close it, and nowhere else.</span></p>
     <form onSubmit=${save}>
       <label for="key">API key</label>
       <input id="key" type="password" autocomplete="off" autofocus value=${text} placeholder="ktup_…" onInput=${(e) => setText(e.target.value)} />

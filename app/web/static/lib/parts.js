@@ -36,7 +36,7 @@ export function Trouble({ problem, retry }) {
   const left = useCountdown(problem.retryAfter, retry, problem);
   return html`<div class="trouble" role="alert">
     <strong>${title}</strong>
-    <p>${problem.detail}${help && html` <span class="muted">${help}</span>`}</p>
+    <p>${problem.code === "missing_key" ? "" : problem.detail}${help && html` <span class="muted">${help}</span>`}</p>
     ${retry &&
     html`<p class="row">
       <button type="button" onClick=${retry}>Try again</button>

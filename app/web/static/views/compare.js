@@ -105,7 +105,7 @@ function Both({ user, a, b, experiment, onLoaded }) {
 const place = (by) => (by === "new" ? "not in A" : by === 0 ? "same place" : `${Math.abs(by)} ${by > 0 ? "higher" : "lower"}`);
 
 function Short({ title, items, note }) {
-  return html`<div><h3>${title}</h3><ol class="short">${items.map((item) => html`<li key=${item.item_id}>${titleOf(item)}
+  return html`<div><h3>${title}</h3><ol class="short">${items.map((item) => html`<li key=${item.item_id}>${titleOf(item)}${" "}
     <span class="muted small">${note(item)}</span>
     ${item.explanation && html`<br /><span class="muted small">${item.explanation.preferences[0]?.label}</span>`}</li>`)}</ol></div>`;
 }
