@@ -8,7 +8,7 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,8 @@ from models.registry import build, config_from, config_values
 from models.vocabulary import Vocabulary
 
 FORMAT_VERSION = 1
+RELEASE_VERSIONS = (1, 2)
+"""Versions of releases that are read; the last is the one that is written (models/release.py)."""
 MANIFEST, WEIGHTS = "manifest.json", "weights.safetensors"
 VOCABULARIES = ("users", "items", "entities", "relations")
 
@@ -88,8 +90,8 @@ def write_checkpoint(
         (temporary / MANIFEST).write_text(json.dumps(manifest, indent=2, ensure_ascii=False), encoding="utf-8")
 
 
-def read_manifest(directory: Path, readable: Sequence[int] = (FORMAT_VERSION,)) -> dict[str, Any]:
-    """Read and check the manifest alone; `readable` are the versions of the format that the caller knows.
+def read_manifest(directory: Path) -> dict[str, Any]:
+    """Read and check the manifest of a checkpoint, or of a release, alone.
 
     Raises:
         CheckpointError: missing, no JSON, or of another format version.
@@ -102,6 +104,7 @@ def read_manifest(directory: Path, readable: Sequence[int] = (FORMAT_VERSION,)) 
         version = manifest["format_version"]
     except (ValueError, KeyError, TypeError) as error:
         raise CheckpointError(directory, f"{MANIFEST} is not a checkpoint manifest: {error!r}") from error
+    readable = RELEASE_VERSIONS if manifest.get("kind") == "release" else (FORMAT_VERSION,)
     # True is 1 in Python, and no version.
     if type(version) is not int or version not in readable:
         known = " or ".join(map(str, readable))

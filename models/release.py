@@ -31,6 +31,7 @@ from safetensors.torch import load_file, save_file
 
 from models.checkpoint import (
     MANIFEST,
+    RELEASE_VERSIONS,
     WEIGHTS,
     Checkpoint,
     CheckpointError,
@@ -48,7 +49,7 @@ from models.retrieval.stored import Index, load_index, save_index
 
 MODEL, INDEX, ROLES, CALIBRATION = "model", "index", "roles.safetensors", "calibration.safetensors"
 SERVING = "serving.safetensors"
-RELEASE_FORMAT, READABLE = 2, (1, 2)
+RELEASE_FORMAT = RELEASE_VERSIONS[-1]
 RELEASE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
 
@@ -126,7 +127,7 @@ def read_release_manifest(directory: Path) -> dict[str, Any]:
     Raises:
         CheckpointError: missing, no manifest of a release, of another version, or of another directory.
     """
-    manifest = read_manifest(directory, READABLE)
+    manifest = read_manifest(directory)
     if manifest.get("kind") != "release":
         raise CheckpointError(directory, "this is not a release")
     if manifest.get("release_id") != directory.name:

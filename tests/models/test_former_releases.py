@@ -10,15 +10,15 @@ import pytest
 import torch
 
 from app.inference import FileReleaseStore
-from models.checkpoint import CheckpointError
-from models.release import READABLE, RELEASE_FORMAT, load_release
+from models.checkpoint import RELEASE_VERSIONS, CheckpointError
+from models.release import RELEASE_FORMAT, load_release
 
 FORMER = Path(__file__).parent / "former"
 VERSIONS = sorted(int(path.name.removeprefix("release-")) for path in FORMER.glob("release-*"))
 
 
 def test_every_former_version_that_is_said_to_be_read_is_there_to_be_tried() -> None:
-    assert [*VERSIONS, RELEASE_FORMAT] == list(READABLE)
+    assert [*VERSIONS, RELEASE_FORMAT] == list(RELEASE_VERSIONS)
 
 
 @pytest.mark.parametrize("version", VERSIONS)
