@@ -70,8 +70,8 @@ def check(place: Place, serve: Serve, heading: str, database: str, lose: str) ->
 
 
 def _answer(body: dict[str, object]) -> dict[str, object]:
-    """What is not drawn anew for each computation."""
-    return {name: value for name, value in body.items() if name != "recommendation_id"}
+    """What is neither drawn anew for each computation nor tells its time."""
+    return {name: value for name, value in body.items() if name not in ("recommendation_id", "next_cursor")}
 
 
 def _name(database: str) -> str:

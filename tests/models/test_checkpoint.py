@@ -275,7 +275,7 @@ RELEASE_FAULTS: list[tuple[Callable[[Path], Any], str]] = [
     (lambda d: (d / "index" / "index.json").unlink(), "index.json is missing"),
     (lambda d: (d / "roles.safetensors").write_bytes(b"x"), "cut or was altered"),
     (lambda d: _edit_manifest(d / "model", epoch=4), "model/manifest.json is cut or was altered"),
-    (lambda d: _edit_manifest(d, kind="checkpoint"), "not a release"),
+    (lambda d: _edit_manifest(d, kind="checkpoint", format_version=1), "not a release"),
     (lambda d: _edit_manifest(d, release_id="second"), "'second'"),
     (lambda d: _edit_manifest(d, files={}), "does not vouch"),
     (lambda d: _edit_manifest(d, index={}), "nominate"),
