@@ -1,5 +1,6 @@
 // The picture of section 6.7 of the paper: what somebody met → facts → the item, and the preference with its share.
 
+import { get } from "../lib/api.js";
 import { entityName, item, readable, titleOf } from "../lib/names.js";
 import { percent } from "../lib/parts.js";
 
@@ -24,8 +25,8 @@ export async function reasonGraph(who, itemId, explanation) {
     node(start, titleOf(met[n]), "met");
     edge("user", start, "", "past");
     const ends = new Map([[met[n].entity_id, start], [goal.entity_id, "goal"]]);
-    const accepted = evidence.origin === "accepted";
     for (const [head, relation, tail] of evidence.facts) {
+      const accepted = evidence.origin === "accepted" && (await wasAccepted(head, relation, tail));
       const [from, to] = await Promise.all([head, tail].map((end) => place(end, ends, node)));
       const [left, right] = inOrder(from, to, start);
       edge(left.id, right.id, named(relation), accepted ? "accepted" : "fact");
@@ -34,6 +35,12 @@ export async function reasonGraph(who, itemId, explanation) {
     }
   }
   return { graph: { nodes: [...nodes.values()], edges: [...edges.values()] }, facts };
+}
+
+/** Evidence is `accepted` where one of its facts is: which one, the graph says. */
+async function wasAccepted(head, relation, tail) {
+  const { facts } = await get("/kg/facts", { head, relation, tail }).catch(() => ({ facts: [] }));
+  return facts.some((fact) => fact.origin === "accepted");
 }
 
 function addPreference(first, node, edge) {
