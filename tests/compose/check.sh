@@ -53,7 +53,7 @@ timeout 1500 docker compose --progress plain build >"$work/build.log" 2>&1 ||
   { tail -n 40 "$work/build.log"; fail "the image cannot be built"; }
 stand_in_for_postgres
 step "docker compose up -d --wait"
-up_is_healthy 400
+up_is_healthy 1200
 step "both calls, from outside, against what PostgreSQL keeps"
 answers_are_those_of_the_store
 step "every container: user, root folder, capabilities, limits, restarts, ports, networks, password"

@@ -64,7 +64,7 @@ inside_is_bare() {
 second_up_changes_nothing() {
   local before
   before=$(docker compose exec -T api ls var/releases)
-  timeout 240 docker compose --progress quiet up -d --wait --wait-timeout 200 || fail "a second up failed"
+  timeout 620 docker compose --progress quiet up -d --wait --wait-timeout 600 || fail "a second up failed"
   [ "$before" = "$(docker compose exec -T api ls var/releases)" ] || fail "the second up made another release"
 }
 
@@ -82,7 +82,7 @@ trainer_goes_from_files_to_answers() {
     trainer python -m app import var/datasets/mine
     trainer python -m app activate mine-1
   } >"$work/trainer.log" 2>&1 || { tail -n 30 "$work/trainer.log"; fail "the trainer stopped"; }
-  for _ in $(seq 30); do
+  for _ in $(seq 120); do
     [ "$(answering)" = mine-1 ] && { echo "mine-1 answers"; return; }
     sleep 0.5
   done
@@ -101,7 +101,7 @@ except OSError as error:
     print(type(error).__name__)' "$url/health/$1"; }
 
 becomes() {
-  for _ in $(seq 120); do
+  for _ in $(seq 480); do
     [ "$(health "$1")" != "$2" ] || return 0
     sleep 0.5
   done
@@ -145,7 +145,7 @@ up_from_nothing() {
   for _ in $(seq "$1"); do
     docker compose --progress quiet down --volumes --timeout 30
     began=$SECONDS
-    SAMPLE=0 timeout 120 docker compose --progress quiet up -d || fail "up from nothing failed"
+    SAMPLE=0 timeout 400 docker compose --progress quiet up -d || fail "up from nothing failed"
     becomes live 200
     times+=($((SECONDS - began)))
     [ "$(state_of api '{{.RestartCount}}')$(state_of worker '{{.RestartCount}}')" = 00 ] || fail "a crash at first up"

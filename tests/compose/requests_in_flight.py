@@ -15,7 +15,7 @@ import time
 from collections import Counter
 from urllib.parse import urlsplit
 
-TIMEOUT_SECONDS, PATIENCE_SECONDS = 30, 60
+TIMEOUT_SECONDS, PATIENCE_SECONDS = 60, 240
 
 
 def connect(url: str) -> http.client.HTTPConnection:

@@ -11,7 +11,7 @@ import time
 import urllib.request
 from typing import Any
 
-DEADLINE_SECONDS, TIMEOUT_SECONDS = 300, 30
+DEADLINE_SECONDS, TIMEOUT_SECONDS = 900, 60
 ORDER = {"settings": {"epochs": 1}, "activate": False, "max_drop": 1.0}
 """One epoch: the job is whole, its model is not meant to be good."""
 
