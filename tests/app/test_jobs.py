@@ -48,7 +48,9 @@ async def test_a_job_is_queued_as_asked_for_and_listed(client: httpx.AsyncClient
     assert (unknown.status_code, unknown.json()["code"]) == (404, "unknown_job")
 
 
-async def test_a_second_start_for_the_same_data_is_409_until_the_first_has_ended(client: httpx.AsyncClient) -> None:
+async def test_c105_a_second_start_for_the_same_data_is_409_until_the_first_has_ended(
+    client: httpx.AsyncClient,
+) -> None:
     first = (await post(client)).json()
     second = await post(client, preset="ml1m")
     assert (second.status_code, second.json()["code"]) == (409, "job_conflict")

@@ -230,7 +230,7 @@ async def trains(database: Database, beyond: int) -> bool:
     return job.progress is not None and len(job.progress.get("history", [])) > beyond
 
 
-async def test_a_killed_worker_leaves_its_job_to_the_next_which_goes_on_where_it_stood(
+async def test_c105_a_killed_worker_leaves_its_job_to_the_next_which_goes_on_where_it_stood(
     backend: Backend, stored: Database, tmp_path: Path
 ) -> None:
     await order(stored, settings=LONG | {"epochs": 60})

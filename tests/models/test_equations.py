@@ -201,7 +201,7 @@ KTUP_TABLES: dict[str, list[list[float]]] = {
 }
 
 
-def test_ktup_adds_entity_relation_and_normals_before_it_translates() -> None:
+def test_c65_ktup_adds_entity_relation_and_normals_before_it_translates() -> None:
     # i^ = (1, 1), p^ = ((1, 0), (0, 1)), w^ = ((1, 1), (1, 1)). phi = (2, 1).p^ = (2, 1): k = 0.
     # delta = u - i^ = (0, -1); w.delta = -1; delta_perp = (1, 0); + p^ = (2, 0)
     model = _model("ktup", KTUP_TABLES, norm="l2", strategy="hard")

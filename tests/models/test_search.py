@@ -36,7 +36,7 @@ def searcher(model: Any, nominate: int = 30, kind: Kind = "flat") -> Searcher:
 @pytest.mark.parametrize("kind", ["flat", "scan"])
 @pytest.mark.parametrize("norm", ["l1", "l2"])
 @pytest.mark.parametrize(("name", "settings"), [("ktup", {}), ("ktup", {"combine": "mean"}), ("tup", {})])
-def test_hard_search_equals_brute_force_for_every_user(
+def test_c90_hard_search_equals_brute_force_for_every_user(
     kind: Kind, norm: str, name: str, settings: dict[str, Any]
 ) -> None:
     found = searcher(make("hard", norm, name, **settings), kind=kind)
@@ -135,7 +135,9 @@ def test_preferences_that_tie_are_all_thought_of(norm: str, kind: Kind) -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("strategy", ["soft", "hard"])
-def test_the_list_is_as_long_as_asked_or_exhausted_and_never_holds_an_excluded_item(strategy: str, kind: Kind) -> None:
+def test_c83_the_list_is_as_long_as_asked_or_exhausted_and_never_holds_an_excluded_item(
+    strategy: str, kind: Kind
+) -> None:
     found = searcher(make(strategy, "l2", n_items=10), 3, kind)
     excluded = np.array([0, 1, 2, 3, 4, 5, 6, 9])
     assert sorted(found.search(0, 5, excluded).rows.tolist()) == [7, 8]

@@ -53,7 +53,7 @@ def test_a_release_without_weights_for_serving_answers_bit_for_bit_like_one_with
     assert torch.equal(new.checkpoint.model.score_tails(heads, kinds), old.checkpoint.model.score_tails(heads, kinds))
 
 
-def test_the_weights_are_the_pages_of_the_file_and_no_copy_of_them(release: Path) -> None:
+def test_c103_the_weights_are_the_pages_of_the_file_and_no_copy_of_them(release: Path) -> None:
     loaded = load_release(release).checkpoint.model
     ranges = [
         [int(number, 16) for number in line.split()[0].split("-")]

@@ -21,7 +21,7 @@ CUDA = torch.device("cuda")
 
 @pytest.mark.parametrize("strategy", ["soft", "hard"])
 @pytest.mark.parametrize("norm", ["l1", "l2"])
-def test_an_epoch_on_cuda_gives_a_checkpoint_that_answers_on_the_cpu(
+def test_c69_an_epoch_on_cuda_gives_a_checkpoint_that_answers_on_the_cpu(
     strategy: str, norm: str, world: IndexedDataset, folder: Path
 ) -> None:
     settings = planted.config({**planted.KTUP, "strategy": strategy, "norm": norm}, epochs=1)

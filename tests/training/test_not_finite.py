@@ -18,7 +18,7 @@ STEPS = 5  # of an epoch: 294 rows in batches of 64
 
 
 @pytest.mark.parametrize("strategy", ["soft", "hard"])
-def test_a_wild_learning_rate_stops_the_run_with_epoch_batch_and_rate(
+def test_c57_a_wild_learning_rate_stops_the_run_with_epoch_batch_and_rate(
     strategy: str, world: IndexedDataset, folder: Path
 ) -> None:
     settings = planted.config({**planted.KTUP, "strategy": strategy}, optimiser={"learning_rate": 1e38})

@@ -224,7 +224,7 @@ def test_a_bad_id_is_refused_before_anything_is_measured_or_written(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_taken_id_is_refused_and_the_release_stays_as_it_is(
+def test_c87_a_taken_id_is_refused_and_the_release_stays_as_it_is(
     made: Path, trained: TrainingResult, world: IndexedDataset
 ) -> None:
     before = manifest(made)

@@ -69,7 +69,7 @@ def without_seconds(history: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 @pytest.mark.parametrize("moment", killed_run.MOMENTS)
-def test_a_killed_and_resumed_run_equals_the_uninterrupted_one_bit_for_bit(
+def test_c59_a_killed_and_resumed_run_equals_the_uninterrupted_one_bit_for_bit(
     moment: str, world: IndexedDataset, straight: TrainingResult, killed: Path
 ) -> None:
     folder, observer = killed / moment, planted.Quiet()

@@ -27,7 +27,9 @@ def f1(result: TrainingResult) -> list[float]:
     return [record["valid"]["f1"] for record in result.history]
 
 
-def test_the_best_epoch_is_published_when_the_epoch_limit_ends_the_run(world: IndexedDataset, tmp_path: Path) -> None:
+def test_c61_the_best_epoch_is_published_when_the_epoch_limit_ends_the_run(
+    world: IndexedDataset, tmp_path: Path
+) -> None:
     result = planted.run(planted.config(epochs=6), world, tmp_path / "six")
     assert result.best_epoch == int(np.argmax(f1(result))) + 1
     assert result.best_epoch < len(result.history) == 6
@@ -79,7 +81,7 @@ def _disagreeing() -> IndexedDataset:
     return planted.indexed(interactions=pl.concat([kept, contrary]))
 
 
-def test_validation_decides_even_where_test_says_otherwise(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_c62_validation_decides_even_where_test_says_otherwise(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     data, on_test = _disagreeing(), list[float]()
 
     def evaluate(model: Any, *rest: Any) -> Any:
@@ -104,7 +106,7 @@ def test_the_test_split_plays_no_part_in_a_strict_run(world: IndexedDataset, tmp
     assert same(seeing, unseeing)
 
 
-def test_without_validation_rows_the_last_epoch_is_published_and_the_manifest_says_so(folder: Path) -> None:
+def test_c62_without_validation_rows_the_last_epoch_is_published_and_the_manifest_says_so(folder: Path) -> None:
     data = planted.indexed(interactions=planted.without("interactions", "valid"))
     result = planted.run(planted.config(epochs=3), data, folder)
     manifest = load_checkpoint(result.checkpoint).manifest

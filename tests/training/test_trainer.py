@@ -121,7 +121,7 @@ def test_the_paper_protocol_trains_with_one_item_for_each_entity(world: IndexedD
 
 
 @pytest.mark.parametrize("loss", ["softmax", "bpr"])
-def test_three_items_and_a_user_who_met_them_all_finish_with_a_batch_of_256(loss: str, folder: Path) -> None:
+def test_c58_three_items_and_a_user_who_met_them_all_finish_with_a_batch_of_256(loss: str, folder: Path) -> None:
     pairs = planted.rows((0, 0), (0, 1), (0, 2), (1, 0), (2, 1))
     data = planted.catalogue(4, 3, train=pairs, valid=planted.rows((1, 1)))
     settings = planted.config(TUP, epochs=2, batch_size=256, recommendation={"loss": loss, "negatives": 8})

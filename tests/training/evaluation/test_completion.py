@@ -29,14 +29,14 @@ class Table:
         return self._heads.repeat(len(tails), 1)
 
 
-def test_a_constant_model_ranks_in_the_middle_and_not_first() -> None:
+def test_c73_a_constant_model_ranks_in_the_middle_and_not_first() -> None:
     triples = rows((0, 0, 1))
     result = evaluate_completion(Table([0.0] * 9, [0.0] * 9), triples, triples, CPU)
     assert result.tail_ranks.tolist() == result.head_ranks.tolist() == [(9 + 1) / 2]
     assert result.means(10)["mrr"] == pytest.approx(2 / (9 + 1))
 
 
-def test_other_known_tails_are_left_out_and_the_raw_rank_still_counts_them() -> None:
+def test_c80_other_known_tails_are_left_out_and_the_raw_rank_still_counts_them() -> None:
     test, known = rows((A, 0, B)), rows((A, 0, B), (A, 0, C), (A, 0, D))
     result = evaluate_completion(Table([9.0, 0.0, 0.0, 0.0], [0.0, 1.0, 2.0, 3.0]), test, known, CPU)
     assert result.raw_tail_ranks.tolist() == [3.0]

@@ -25,7 +25,7 @@ def peak_gib(*task: str) -> float:
 
 
 @pytest.mark.parametrize("task", ["recommend 300 soft l2", "complete 300 l2", "complete 300 l2 transr"])
-def test_ranking_a_large_catalogue_stays_under_a_stated_peak(task: str) -> None:
+def test_c64_ranking_a_large_catalogue_stays_under_a_stated_peak(task: str) -> None:
     assert 0.1 < peak_gib(*task.split()) < BOUND_GIB
 
 

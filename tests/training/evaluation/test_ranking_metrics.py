@@ -34,7 +34,7 @@ def test_two_hits_of_three_relevant_items_in_a_list_of_four() -> None:
     )
 
 
-def test_ndcg_divides_by_the_ideal_order_of_all_relevant_items() -> None:
+def test_c75_ndcg_divides_by_the_ideal_order_of_all_relevant_items() -> None:
     scores = one([True, False, False], n_relevant=3, top_n=3)
     assert scores["ndcg"] == pytest.approx(0.469, abs=5e-4)
     assert scores["ndcg_of_retrieved"] == 1.0
@@ -79,7 +79,7 @@ def test_an_empty_place_is_not_the_last_item_of_the_user_before() -> None:
     assert hits.tolist() == [[False, True], [False, False]]
 
 
-def test_an_item_that_is_listed_twice_counts_once_at_its_first_place() -> None:
+def test_c77_an_item_that_is_listed_twice_counts_once_at_its_first_place() -> None:
     hits = found([5, 5, 7], relevant=[5])
     assert hits == [True, False, False]
     scores = one(hits, n_relevant=1, top_n=3)

@@ -31,7 +31,7 @@ class Table:
         return self._scores[users].clone()
 
 
-def test_training_and_validation_items_take_no_place_when_testing() -> None:
+def test_c79_training_and_validation_items_take_no_place_when_testing() -> None:
     result = evaluate_recommendation(Table([9.0, 8.0, 1.0, 0.0]), ONE_USER, "test", STRICT, 1, CPU)
     assert result.means() == pytest.approx({"precision": 1, "recall": 1, "f1": 1, "hit": 1, "ndcg": 1, "users": 1})
 
@@ -44,7 +44,7 @@ def test_a_test_item_keeps_its_place_in_strict_validation_and_loses_it_in_the_pa
     assert paper["ndcg"] == pytest.approx(1.0)
 
 
-def test_the_papers_ndcg_is_that_of_the_retrieved_list() -> None:
+def test_c75_the_papers_ndcg_is_that_of_the_retrieved_list() -> None:
     data = catalogue(1, 4, train=rows((0, 3)), test=rows((0, 0), (0, 1)))
     model = Table([3.0, 0.0, 2.0, 1.0])  # the list of two: 0 (a hit), 2 (none)
     strict = evaluate_recommendation(model, data, "test", STRICT, 2, CPU).means()
