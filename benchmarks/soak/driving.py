@@ -39,14 +39,15 @@ async def drive(port: int, asks: Iterator[Ask], seconds: float, rate: float | No
 async def watch(server: Server, seen: Seen, seconds: float, swaps: int, releases: Sequence[str]) -> None:
     """Swap the release so many times, evenly spread, and read the memory meanwhile."""
     loop, began = asyncio.get_running_loop(), time.perf_counter()
-    _, connection = await loop.create_connection(Connection, "127.0.0.1", server.port)
     due = [seconds * (n + 1) / (swaps + 1) for n in range(swaps)]
     while (now := time.perf_counter() - began) < seconds:
         if due and now >= due[0]:
             name = releases[(swaps - len(due) + 1) % len(releases)]
             due.pop(0)
+            # One each time: the server closes connections that are idle for as long as it is between two swaps.
+            _, connection = await loop.create_connection(Connection, "127.0.0.1", server.port)
             await connection.send(post(f"/releases/{name}/activate", b""))
+            connection.close()
             seen.swaps.append((now, name, time.perf_counter() - began - now))
         seen.memory.append((now, server.memory_mib()["pss"]))
         await asyncio.sleep(1)
-    connection.close()

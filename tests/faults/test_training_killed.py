@@ -2,7 +2,9 @@
 
 import json
 import random
+import subprocess
 import time
+from functools import partial
 from pathlib import Path
 
 from tests.faults.processes import command, environment, running, until
@@ -24,7 +26,7 @@ def test_c59_training_killed_at_random_moments_and_resumed_ends_with_equal_figur
         resume = ["--resume"] if (killed / "state.safetensors").exists() else []
         out = ("--out", str(killed), *resume)
         with running("training", *train, *out, env=env, log=tmp_path / "killed.log") as process:
-            until(lambda before=epochs: _epochs(killed) > before or process.poll() is not None, 120)
+            until(partial(_went_on, killed, epochs, process), 120)
             time.sleep(chance.random() / 2)
             process.kill()
         epochs = _epochs(killed)
@@ -34,6 +36,10 @@ def test_c59_training_killed_at_random_moments_and_resumed_ends_with_equal_figur
     assert _figures(killed) == _figures(straight)
     weights = [(run / "checkpoint" / "weights.safetensors").read_bytes() for run in (killed, straight)]
     assert weights[0] == weights[1]
+
+
+def _went_on(run: Path, epochs: int, process: "subprocess.Popen[bytes]") -> bool:
+    return _epochs(run) > epochs or process.poll() is not None
 
 
 def _epochs(run: Path) -> int:
