@@ -68,7 +68,7 @@ async def test_what_needs_the_database_is_503(cut_off: httpx.AsyncClient, path: 
     assert (status, body["code"]) == (503, "storage_unavailable")
 
 
-async def test_the_list_from_memory_is_not_kept(client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_c111_a_list_from_memory_is_not_kept(client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as patch:
         patch.setattr(VersionReader, "of", _unavailable)
         assert (await ask(client, "/users/u1/recommendations"))[1]["degraded"] == ["history"]
