@@ -148,6 +148,10 @@ async def test_candidates_are_predicted_for_the_gaps_in_their_order(
     assert (told["tail_label"], told["state"], told["release"]) == ("James Cameron", "open", release_id)
     assert list(await candidates(client, "least_probability=0.25")) == [F2_HORROR, F5_CAMERON]
     assert list(await candidates(client, "relation=genre")) == [F2_HORROR, F4_HORROR]
+    assert list(await candidates(client, "head=f5")) == [F5_CAMERON, F5_SCOTT]
+    assert list(await candidates(client, "head=f5&tail=scott")) == [F5_SCOTT]
+    assert list(await candidates(client, "tail=horror")) == [F2_HORROR, F4_HORROR]
+    assert list(await candidates(client, "head=horror")) == []
     first = await get(client, "/kg/candidates?limit=3")
     rest = await get(client, f"/kg/candidates?limit=3&cursor={first['next_cursor']}")
     assert (len(first["candidates"]), len(rest["candidates"]), rest["next_cursor"]) == (3, 1, None)
