@@ -51,7 +51,7 @@ async def test_requests_are_counted_by_template_method_and_status(client: httpx.
 
 
 async def test_what_no_route_takes_is_one_series_whatever_is_asked_for(client: httpx.AsyncClient) -> None:
-    for path in ("/x", "/y", "/users", "/users/u1/recommendations?q=%FF"):
+    for path in ("/x", "/y", "/people", "/users/u1/recommendations?q=%FF"):
         await client.get(path)
     await client.request("BREW", "/coffee")
     counts = samples(await figures(client), "ktup_requests_total")

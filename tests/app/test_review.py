@@ -178,7 +178,8 @@ async def test_an_accepted_fact_is_evidence_after_it_is_accepted_and_not_before(
     after = await evidence_of_i2(client)
     assert after == {**before, "i5": ("accepted", [["f5", "genre", "horror"], ["f2", "genre", "horror"]])}
     facts = (await get(client, "/kg/facts?head=f2&relation=genre"))["facts"]
-    assert facts == [{"head": "f2", "relation": "genre", "tail": "horror", "origin": "accepted"}]
+    labels = {"head_label": None, "relation_label": None, "tail_label": "horror"}
+    assert facts == [{"head": "f2", "relation": "genre", "tail": "horror", "origin": "accepted", **labels}]
     assert F2_HORROR not in await candidates(client)
     assert list(await candidates(client, "state=accepted")) == [F2_HORROR]
     assert [gap["head"] for gap in (await get(client, "/kg/gaps"))["gaps"]] == ["f5", "f4"]
