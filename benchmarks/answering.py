@@ -20,7 +20,7 @@ from typing import Annotated, Literal
 import typer
 
 from app.dependencies import Services
-from app.main import create_app
+from app.main import create_app, set_aside
 from app.schemas.batches import render_batch
 from app.services.batches import Batch
 from app.services.recommendations import RecommendationQuery
@@ -102,7 +102,7 @@ async def measured(
     users: Sequence[str], full: Sequence[str], many: Sequence[str]
 ) -> tuple[dict[str, str], dict[str, float]]:
     """Start the service in this process, ask it, and stop it."""
-    app = create_app(load_settings())
+    app = create_app(load_settings(), prepared=set_aside)
     async with app.router.lifespan_context(app):
         services: Services = app.state.services
         await services.releases.looked()

@@ -1,5 +1,7 @@
 """A release on disk as the service sees it: probabilities of missing facts, whatever else is asked for."""
 
+import gc
+import weakref
 from itertools import pairwise
 from pathlib import Path
 
@@ -9,6 +11,7 @@ import torch
 
 from app.inference import FileReleaseStore, InferenceRelease
 from app.ports import CompletionQuery
+from app.ports_people import Person
 from models.checkpoint import load_checkpoint, write_checkpoint
 from models.interface import Sizes
 from models.registry import build, config_from
@@ -100,3 +103,19 @@ def test_heads_have_probabilities_and_relations_have_none(calibrated: InferenceR
     heads = probabilities(calibrated, CompletionQuery(None, "r0", "e1"))
     assert {name for name, p in heads.items() if p is None} == {"e0", "e3"}
     assert set(probabilities(calibrated, CompletionQuery("e0", None, "e1")).values()) == {None}
+
+
+def test_a_release_that_nobody_holds_any_more_is_freed_without_a_collection(releases: Path) -> None:
+    # A server sets aside what it read at its start: a collection would never find a release that holds itself.
+    gc.disable()
+    try:
+        release = FileReleaseStore(releases).load("calibrated")
+        release.recommend("u", 1)
+        release.attribute("u", ["i"])
+        release.people.recommend(Person(None, ["i"], {}), 1)
+        probabilities(release)
+        left = [weakref.ref(one) for one in (release, release.people, release._release.checkpoint.model)]
+        del release
+        assert [one() for one in left] == [None, None, None]
+    finally:
+        gc.enable()
