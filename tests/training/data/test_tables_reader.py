@@ -9,6 +9,9 @@ import pytest
 
 from training.data.dataset import Dataset
 from training.data.errors import BadOption, ColumnOrder, EmptyTable, MalformedFile, MissingFile, TooManyBadRows
+from training.data.importing import import_dataset
+from training.data.readers import READERS
+from training.data.readers.base import ReadOptions, TimeUnit
 from training.data.report import FileReport
 
 Convert = Callable[..., Dataset]
@@ -206,12 +209,13 @@ def test_c53_a_user_with_one_row_is_trained_on_it(source: Callable[[str], Path],
     assert dataset.manifest.split["interactions"].seed == 0
 
 
+_A_TIME = "seconds since 1970 (UTC) or ISO 8601 as timestamp (--time-unit declares another one)"
 BAD_ROWS = [
     ("u2,,1,1,train", "empty item_id", "item_id not to be empty"),
     ("u2,i1,x,1,train", "value is not a number", "a number as value"),
     ("u2,i1,1e999,1,train", "value is not a number", "a number as value"),
-    ("u2,i1,1,yesterday,train", "timestamp is not epoch seconds", "seconds since 1970 (UTC) as timestamp"),
-    ("u2,i1,1,1700000000000,train", "timestamp is not epoch seconds", "seconds since 1970 (UTC) as timestamp"),
+    ("u2,i1,1,yesterday,train", "timestamp is no such time", _A_TIME),
+    ("u2,i1,1,1700000000000,train", "timestamp is no such time", _A_TIME),
     ("u2,i1,1,1,dev", "unknown split", "one of train, valid, test as split"),
     ("u2,i1,1,1,", "unknown split", "one of train, valid, test as split"),
     ('u2,"i1,1,1,train', "wrong number of columns", "5 columns (user_id, item_id, value, timestamp, split)"),
@@ -313,3 +317,17 @@ def test_repeated_ids_take_the_first_label_that_is_not_empty(write: Write, graph
     dataset = convert(write({**graph, "interactions.csv": INTERACTIONS}), "tables")
     assert dataset.items.filter(pl.col("item_id") == "i1")["title"].to_list() == ["One"]
     assert drops(file(dataset, "items.csv")) == {"repeated id": (2, (3, 4))}
+
+
+@pytest.mark.parametrize(
+    ("unit", "cell"),
+    [(None, "978300760"), (None, "2000-12-31T22:12:40Z"), ("ms", "978300760999"), ("iso", "2000-12-31 22:12:40")],
+)
+def test_c15_the_time_unit_counts_for_plain_tables_too(
+    write: Write, graph: Graph, unit: TimeUnit | None, cell: str
+) -> None:
+    """978300760 is 2000-12-31T22:12:40Z, the first timestamp of MovieLens 1M."""
+    source = write({**graph, "interactions.csv": f"user_id,item_id,timestamp\nu1,i1,{cell}\n"})
+    options = ReadOptions(time_unit=unit)
+    dataset = import_dataset(READERS["tables"], source, name="t", seed=0, max_bad_share=0, options=options)
+    assert dataset.interactions["timestamp"].to_list() == [978300760]

@@ -6,6 +6,7 @@ from dataclasses import replace
 import polars as pl
 
 from training.data.errors import BadOption
+from training.data.importing.spelling import one_spelling
 from training.data.keys import SPLIT_TYPE, compact
 from training.data.ledger import FILE, LINE, ORIGIN_TYPES
 from training.data.readers.base import (
@@ -23,7 +24,7 @@ VOCABULARIES = ("users", "items", "entities", "relations")
 
 
 def merge(parts: Sequence[RawTables], zeros: Zeros | None) -> RawTables:
-    """Put the parts together; texts become codes, see `keys.compact`.
+    """Put the parts together, Freebase's ids in one spelling; texts become codes, see `keys.compact`.
 
     Rows of a source that gives no split go to train where another one gives splits of the same table.
 
@@ -39,7 +40,7 @@ def merge(parts: Sequence[RawTables], zeros: Zeros | None) -> RawTables:
     warnings = [warning for part in parts for warning in part.warnings]
     for table, mixed in (("interactions", some), ("triples", other)):
         warnings += [f"some sources give no split of their {table}; those rows are in train"] if mixed else []
-    return RawTables(
+    merged = RawTables(
         source_format=" + ".join(dict.fromkeys(part.source_format for part in parts)),
         declared={name: _declared([part.declared.get(name) for part in parts], name) for name in VOCABULARIES},
         interactions=interactions,
@@ -50,6 +51,7 @@ def merge(parts: Sequence[RawTables], zeros: Zeros | None) -> RawTables:
         zeros=zeros or _meaning(parts),
         warnings=warnings,
     )
+    return one_spelling(merged)
 
 
 def without_split(part: RawTables) -> RawTables:

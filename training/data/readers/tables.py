@@ -19,6 +19,7 @@ from training.data.readers.base import (
 )
 from training.data.readers.rows import CSV, TSV, read_rows
 from training.data.readers.source import Source
+from training.data.readers.times import parse_timestamp
 from training.data.schema import NULLABLE, SPLITS, TABLES
 
 LAYOUT = """\
@@ -29,10 +30,9 @@ If you have them:  users.csv (user_id), items.csv (item_id[,title]),
 entities.csv (entity_id[,label]), relations.csv (relation_id[,label];
 the triples may then use no other relation).
 Each may be a .tsv instead: tabs, no quoting. Columns are found by name;
-`rating` is read as `value`; timestamps are seconds since 1970, UTC."""
+`rating` is read as `value`; timestamps are seconds since 1970 or ISO 8601, UTC."""
 
 _ALIASES = {"rating": "value"}
-_EARLIEST, _LATEST = -62_135_596_800, 253_402_300_799  # years 1 to 9999: milliseconds fall outside
 
 
 class TablesReader:
@@ -90,7 +90,7 @@ class _Files:
         """Read who met what; value and timestamp may be empty."""
         rows = require_ids(self._rows("interactions"), ("user_id", "item_id"), self._ledger)
         rows = parse_value(rows, "value", self._ledger)
-        rows = _parse_timestamp(rows, self._ledger)
+        rows = parse_timestamp(rows, "timestamp", self._options.time_unit, self._ledger)
         return self._finish(rows)
 
     def triples(self, relations: pl.DataFrame | None) -> pl.DataFrame:
@@ -153,14 +153,3 @@ class _Files:
 
 def _is_optional(column: str) -> bool:
     return column in NULLABLE or column == "split"
-
-
-def _parse_timestamp(rows: pl.DataFrame, ledger: Ledger) -> pl.DataFrame:
-    """Turn texts into whole seconds since 1970 (UTC); empty is null, a fraction of a second is cut off."""
-    text = pl.col("timestamp")
-    seconds = pl.coalesce(
-        text.cast(pl.Int64, strict=False), text.cast(pl.Float64, strict=False).floor().cast(pl.Int64, strict=False)
-    )
-    good = (text == "") | seconds.is_between(_EARLIEST, _LATEST)
-    rows = sift(rows, good, ledger, "timestamp is not epoch seconds", "seconds since 1970 (UTC) as timestamp")
-    return rows.with_columns(seconds)

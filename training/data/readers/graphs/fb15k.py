@@ -25,7 +25,7 @@ _THREE_CELLS, _THREE_NUMBERS = r"[^\t]+\t[^\t]+\t[^\t]+", r"\d+\t\d+\t\d+"
 
 
 class Fb15kReader:
-    """Reads triples of texts, given as one file or as one for each split. Quotes mean nothing, ids are opaque."""
+    """Reads triples of texts, given as one file or as one for each split. Quotes mean nothing."""
 
     name = "fb15k"
     layout = LAYOUT

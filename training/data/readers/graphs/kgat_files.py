@@ -8,6 +8,7 @@ import polars as pl
 from training.data.ledger import FILE, ORIGIN, Ledger, sift
 from training.data.readers.base import ReadOptions
 from training.data.readers.graphs.dense import DENSE, ORIGINAL, numbered, one_to_one, originals
+from training.data.readers.graphs.freebase import respelled_topics
 from training.data.readers.graphs.triples import HEAD_RELATION_TAIL, check_relations
 from training.data.readers.rows import Dialect, Header, Refine, read_rows
 from training.data.readers.source import Source
@@ -92,7 +93,7 @@ class Files:
         """Give each item the entity of its own number."""
         rows = self.original(items.with_columns(entity_id=DENSE), {"entity_id": (entities, ENTITIES)})
         if TOPIC in rows.columns and entities is not None:
-            other = rows.filter(pl.col(TOPIC) != pl.col("entity_id"))
+            other = rows.filter(respelled_topics(rows[TOPIC]) != respelled_topics(rows["entity_id"]))
             if other.height:
                 line = f"line {other['_line'][0]}"
                 self.warnings.append(

@@ -40,3 +40,8 @@ def test_the_quick_way_and_the_library_agree_on_every_line(given_lines: list[str
 def test_lines_of_the_plain_kind_take_the_quick_way() -> None:
     plain = ["<a:b> <a:r> <a:c> .", '<a:b> <a:r> "x"@en .', '<a:b> <a:r> "x"^^<a:t> .', "_:b <a:r> _:c ."]
     assert statements(pl.Series(plain * 2), FILE).height == 8
+
+
+def test_capitals_of_a_language_tag_mean_nothing_on_either_way() -> None:
+    lines = pl.Series(['<a:b> <a:b> "x"@EN-gb .', '<a:b> <a:b> "\\u0078"@EN-gb .'])  # plain, and for the library
+    assert statements(lines, FILE)["language"].to_list() == ["en-gb", "en-gb"]
