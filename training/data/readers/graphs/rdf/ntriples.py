@@ -123,7 +123,5 @@ def _named(parts: pl.DataFrame, blanks: BlankNodes) -> pl.DataFrame:
         pl.coalesce(pl.col(end), pl.col(f"{end}_blank") + pl.lit(f"@{blanks.file}")).alias(end)
         for end in ("head", "tail")
     ]
-    language = pl.col(
-        "language"
-    ).str.to_lowercase()  # as the library does (RFC 5646, 2.1.1)
+    language = pl.col("language").str.to_lowercase()  # as the library does (RFC 5646, 2.1.1)
     return parts.with_columns(*ends, language, pl.col("datatype").replace(PLAIN_TEXT, None))
