@@ -85,7 +85,7 @@ class InferenceRelease:
     def __init__(self, release: Release) -> None:
         self._release = release
         self._model = release.checkpoint.model
-        self.info = _info_of(release.manifest)
+        self.info = replace(_info_of(release.manifest), rebuilt=release.rebuilt)
         self.new_items: frozenset[str] = frozenset()
 
     @property

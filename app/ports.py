@@ -104,6 +104,7 @@ class ReleaseInfo:
     """A release directory as read from its manifest: no weights are loaded for this.
 
     `data_until` is when its data ended (seconds since 1970, UTC): what people did later, it does not know.
+    `rebuilt` says why its index was made again when it was loaded; "" where it was read, or is not loaded.
     """
 
     release_id: str
@@ -115,6 +116,7 @@ class ReleaseInfo:
     problem: str | None = None
     extra: Mapping[str, Any] = field(default_factory=dict)
     data_until: float = math.inf
+    rebuilt: str = ""
 
 
 class Recommender(Protocol):

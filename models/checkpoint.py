@@ -119,13 +119,24 @@ def check_files(directory: Path, manifest: Mapping[str, Any]) -> None:
         CheckpointError: one is missing, cut or altered.
     """
     for name, expected in manifest.get("files", {}).items():
-        path = directory / name
-        if Path(name).is_absolute() or ".." in Path(name).parts:
-            raise CheckpointError(directory, f"the manifest names a file outside of it: {name!r}")
-        if not path.is_file():
-            raise CheckpointError(directory, f"{name} is missing")
-        if file_hash(path) != expected:
-            raise CheckpointError(directory, f"{name} is cut or was altered: its hash differs from the manifest")
+        if (problem := file_problem(directory, name, expected)) is not None:
+            raise CheckpointError(directory, problem)
+
+
+def file_problem(directory: Path, name: str, expected: str) -> str | None:
+    """Say what is wrong with a file that a manifest vouches for; None where its hash is the expected one.
+
+    Raises:
+        CheckpointError: it lies outside of the directory.
+    """
+    path = directory / name
+    if Path(name).is_absolute() or ".." in Path(name).parts:
+        raise CheckpointError(directory, f"the manifest names a file outside of it: {name!r}")
+    if not path.is_file():
+        return f"{name} is missing"
+    if file_hash(path) != expected:
+        return f"{name} is cut or was altered: its hash differs from the manifest"
+    return None
 
 
 def load_checkpoint(

@@ -9,7 +9,7 @@
     calibration.safetensors  how probable a missing fact is (models/retrieval/calibration.py); absent where it was not
                          fitted, and in releases that are older than it
 
-It is written aside and renamed; nothing in it is ever overwritten.
+It is written aside and renamed; nothing in it is ever overwritten. A broken index is made again in memory when loaded.
 
 Versions of the format, all of which are read: 1 has one FAISS index for each preference, and may lack
 serving.safetensors and the calibration; since 2 the index is stored as one table of items, which readers of 1 do not
@@ -41,13 +41,14 @@ from models.checkpoint import (
     load_checkpoint,
     read_manifest,
 )
+from models.release_index import FOLDER, is_of_index, read_or_rebuild
 from models.retrieval.calibration import Calibration
-from models.retrieval.nominations import IndexShape, UnusableIndex
+from models.retrieval.nominations import UnusableIndex
 from models.retrieval.roles import Roles
 from models.retrieval.search import Searcher
-from models.retrieval.stored import Index, load_index, save_index
+from models.retrieval.stored import Index, save_index
 
-MODEL, INDEX, ROLES, CALIBRATION = "model", "index", "roles.safetensors", "calibration.safetensors"
+MODEL, INDEX, ROLES, CALIBRATION = "model", FOLDER, "roles.safetensors", "calibration.safetensors"
 SERVING = "serving.safetensors"
 RELEASE_FORMAT = RELEASE_VERSIONS[-1]
 RELEASE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
@@ -57,7 +58,7 @@ RELEASE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 class Release:
     """A release ready to answer: the model in float64 on the CPU, its searcher, and the roles of its graph.
 
-    `calibration` is None where the release has none.
+    `calibration` is None where the release has none. `rebuilt` says why its index was made again; "" where it was read.
     """
 
     manifest: Mapping[str, Any]
@@ -65,6 +66,7 @@ class Release:
     searcher: Searcher
     roles: Roles
     calibration: Calibration | None
+    rebuilt: str = ""
 
 
 def write_release(
@@ -136,14 +138,15 @@ def read_release_manifest(directory: Path) -> dict[str, Any]:
 
 
 def load_release(directory: Path) -> Release:
-    """Load and check a release as a whole.
+    """Load and check a release as a whole; a broken index is made again, in memory (models/release_index.py).
 
     Raises:
         CheckpointError: any part is missing, cut, altered, of another version, or does not belong to the others.
     """
     manifest = read_release_manifest(directory)
-    check_files(directory, manifest)
-    missing = {f"{MODEL}/{MANIFEST}", ROLES} - set(manifest["files"])
+    files = manifest.get("files", {})
+    check_files(directory, {"files": {name: expected for name, expected in files.items() if not is_of_index(name)}})
+    missing = {f"{MODEL}/{MANIFEST}", ROLES} - set(files)
     if missing:
         raise CheckpointError(directory, f"the manifest does not vouch for {', '.join(sorted(missing))}")
     try:
@@ -153,14 +156,13 @@ def load_release(directory: Path) -> Release:
     checkpoint = load_checkpoint(directory / MODEL, instead=served)
     model = checkpoint.model.to(torch.float64)
     try:
-        shape = IndexShape.of(model, checkpoint.vocabularies["items"].content_hash)
-        index = load_index(directory / INDEX, shape)
+        index, rebuilt = read_or_rebuild(directory, manifest, model, checkpoint.vocabularies["items"].content_hash)
         roles = Roles.of_tensors(load_file(directory / ROLES))
         searcher = Searcher(model, index, int(manifest["index"]["nominate"]))
         calibration = _calibration(directory, manifest, checkpoint)
     except (UnusableIndex, SafetensorError, KeyError, TypeError, ValueError) as error:
         raise CheckpointError(directory, str(error)) from error
-    return Release(manifest, checkpoint, searcher, roles, calibration)
+    return Release(manifest, checkpoint, searcher, roles, calibration, rebuilt)
 
 
 def _calibration(directory: Path, manifest: Mapping[str, Any], checkpoint: Checkpoint) -> Calibration | None:

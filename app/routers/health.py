@@ -20,4 +20,4 @@ async def live() -> Liveness:
 async def ready(service: HealthServiceDep) -> ReadinessBody:
     """Tell whether release, database and schema are usable, or which are missing. Redis away is not a reason."""
     readiness = await service.check()
-    return ReadinessBody(release=readiness.release, degraded=list(readiness.degraded))
+    return ReadinessBody(release=readiness.release, degraded=list(readiness.degraded), rebuilt=dict(readiness.rebuilt))

@@ -30,6 +30,10 @@ class ReleaseBody(BaseModel):
         description="Whether this process has it loaded, so that lists can be asked of it by its id: the active one "
         "is, and the second one of an experiment."
     )
+    rebuilt: str | None = Field(
+        description="Why this process made its index again, in memory: a file of it is broken, and which. Null where "
+        "the index was read, or the release is not loaded."
+    )
 
 
 class ReleaseList(BaseModel):
@@ -189,4 +193,5 @@ def _body(release: ListedRelease) -> ReleaseBody:
         activated_at=release.activated_at,
         problem=release.problem,
         loaded=release.loaded,
+        rebuilt=release.rebuilt,
     )

@@ -1,5 +1,6 @@
 """Whether the service can answer, and what is missing if it cannot, by name."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from app.errors import NotReady
@@ -10,10 +11,14 @@ from app.stored import Schema
 
 @dataclass(frozen=True, slots=True)
 class Readiness:
-    """Ready to answer; `degraded` names what is away without stopping answers."""
+    """Ready to answer; `degraded` names what is away without stopping answers.
+
+    `rebuilt` says for each release that answers, by its id, why its index had to be made again.
+    """
 
     release: str
     degraded: tuple[str, ...]
+    rebuilt: Mapping[str, str]
 
 
 class HealthService:
@@ -42,4 +47,6 @@ class HealthService:
         if missing:
             raise NotReady(missing)
         degraded = () if self._cache.available else ("cache",)
-        return Readiness(self._releases.current().info.release_id, degraded)
+        infos = [release.info for release in self._releases.answering()]
+        rebuilt = {info.release_id: info.rebuilt for info in infos if info.rebuilt}
+        return Readiness(self._releases.current().info.release_id, degraded, rebuilt)

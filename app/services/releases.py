@@ -47,6 +47,8 @@ class ListedRelease:
     activated_at: datetime | None
     problem: str | None
     loaded: bool
+    rebuilt: str | None = None
+    """Why its index was made again; None where it was read, or this process has not loaded the release."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,14 +219,15 @@ class ReleaseManager:
     async def list(self) -> list[ListedRelease]:
         """List the releases on disk, newest first."""
         rows = {row.release_id: row for row in await self._rows.list()}
-        loaded = self.served()
+        loaded = {release.info.release_id: release.info.rebuilt or None for release in self.answering()}
         infos: Sequence[ReleaseInfo] = await to_thread.run_sync(self._store.list)
         listed = []
         for info in infos:
             row = rows.get(info.release_id)
             problem = info.problem or (row.problem if row else None)
             activated_at, active = (row.activated_at, row.is_active) if row else (None, False)
-            listed.append(ListedRelease(info, active, activated_at, problem, info.release_id in loaded))
+            is_loaded, rebuilt = info.release_id in loaded, loaded.get(info.release_id)
+            listed.append(ListedRelease(info, active, activated_at, problem, is_loaded, rebuilt))
         return listed
 
     async def _load(self, release_id: str) -> LoadedRelease:

@@ -22,7 +22,7 @@ from models.geometry import project
 from models.preferences import Strategy
 from models.retrieval.gpu import searched_where_fastest
 from models.retrieval.items import Users
-from models.retrieval.nominations import Excluded, IndexShape, Nominations, UnusableIndex, pairs_of
+from models.retrieval.nominations import Excluded, IndexShape, Nominations, UnreadableIndex, UnusableIndex, pairs_of
 
 METRICS: Mapping[str, int] = {"l1": faiss.METRIC_L1, "l2": faiss.METRIC_L2}
 BLAS_FROM = 1600
@@ -86,7 +86,8 @@ class PreferenceIndex:
         """Map the files of such indexes into memory, so that processes share them.
 
         Raises:
-            UnusableIndex: a file is missing, is no FAISS index, or does not fit the shape.
+            UnreadableIndex: a file is missing, or is no index that this FAISS can read.
+        UnusableIndex: it does not fit the shape.
         """
         return cls([_read(directory / _file(k), shape) for k in range(shape.n_preferences)], shape)
 
@@ -102,7 +103,7 @@ def _read(path: Path, shape: IndexShape) -> Any:
         index = faiss.read_index(str(path), flags)
     except RuntimeError as error:
         reason = str(error).splitlines()[0][:200]
-        raise UnusableIndex(f"{path.name} is no index that this FAISS can read ({reason}): build it again") from error
+        raise UnreadableIndex(f"{path.name} is no index that this FAISS can read ({reason}): build it again") from error
     found = (index.ntotal, index.d, index.metric_type)
     wanted = (shape.n_items, shape.embedding_size, METRICS[shape.norm])
     if found != wanted:

@@ -21,6 +21,10 @@ class UnusableIndex(Exception):
     """An index file is missing, cut, no index, or of another model; the message says which and what to do."""
 
 
+class UnreadableIndex(UnusableIndex):
+    """A file of FAISS that this FAISS cannot read: cut, no index, or written by a later one."""
+
+
 @dataclass(frozen=True)
 class IndexShape:
     """What an index must have in common with the model that it nominates for."""

@@ -63,9 +63,13 @@ def _another_person(release: Path) -> None:
     _vouch(release, "model/users.json")
 
 
-def _no_index(release: Path) -> None:
-    for path in (release / "index").iterdir():
-        path.write_bytes(b"version https://git-lfs.github.com/spec/v1\n")
+def _another_index(release: Path) -> None:
+    shutil.rmtree(release / "index")
+    shutil.copytree(release.parent / "a" / "index", release / "index")
+    description = json.loads((release / "index" / "index.json").read_text())
+    description["shape"]["embedding_size"] += 1
+    (release / "index" / "index.json").write_text(json.dumps(description))
+    _vouch(release, "index/index.json", "index/items.safetensors")
 
 
 def _empty(release: Path) -> None:
@@ -79,7 +83,7 @@ FAULTS: dict[str, Callable[[Path], Any]] = {
     "of-another-version": _of_the_future,
     "not-a-number": _not_a_number,
     "of-other-vocabularies": _another_person,
-    "without-index": _no_index,
+    "of-another-index": _another_index,
     "without-manifest": lambda release: (release / "manifest.json").unlink(),
     "empty": _empty,
 }

@@ -271,8 +271,7 @@ def test_another_user_may_read_every_file_of_a_release(release: Path) -> None:
 
 RELEASE_FAULTS: list[tuple[Callable[[Path], Any], str]] = [
     (lambda d: _cut(d / "model"), "cut or was altered"),
-    (lambda d: (d / "index" / "preference-0000.faiss").write_bytes(b""), "cut or was altered"),
-    (lambda d: (d / "index" / "index.json").unlink(), "index.json is missing"),
+    (lambda d: (d / "roles.safetensors").unlink(), "roles.safetensors is missing"),
     (lambda d: (d / "roles.safetensors").write_bytes(b"x"), "cut or was altered"),
     (lambda d: _edit_manifest(d / "model", epoch=4), "model/manifest.json is cut or was altered"),
     (lambda d: _edit_manifest(d, kind="checkpoint", format_version=1), "not a release"),

@@ -99,7 +99,7 @@ def test_the_payload_would_run_where_it_is_loaded(tmp_path: Path, plant: Callabl
 
 
 @pytest.mark.parametrize("plant", PLANTED)
-def test_a_pickle_in_place_of_any_file_of_a_release_is_refused(
+def test_a_pickle_in_place_of_any_file_of_a_release_never_runs(
     release: Path, mark: Path, plant: Callable[[Path], bytes]
 ) -> None:
     # Serving has weights of its own, and does not look at those of the checkpoint.
@@ -111,10 +111,14 @@ def test_a_pickle_in_place_of_any_file_of_a_release_is_refused(
         (copy / name).write_bytes(plant(mark))
         if name.name != "manifest.json":
             vouched_for(copy)
-        with pytest.raises(CheckpointError):
-            load_release(copy)
-        with pytest.raises(ReleaseRefused):
-            FileReleaseStore(copy.parent).load(copy.name)
+        if name.suffix == ".faiss":
+            # Not what this FAISS reads: the index is made again, and the file left alone.
+            assert load_release(copy).rebuilt.startswith(f"{name} is no index")
+        else:
+            with pytest.raises(CheckpointError):
+                load_release(copy)
+            with pytest.raises(ReleaseRefused):
+                FileReleaseStore(copy.parent).load(copy.name)
         assert not mark.exists(), name
         shutil.rmtree(copy.parent)
 

@@ -19,6 +19,7 @@ class Release(BaseModel):
     activated_at: datetime | None
     problem: str | None
     loaded: bool
+    rebuilt: str | None
 
 
 class ReleaseList(BaseModel):
@@ -206,3 +207,4 @@ class Readiness(BaseModel):
     status: str
     release: str
     degraded: list[str]
+    rebuilt: dict[str, str]
