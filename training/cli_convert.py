@@ -1,6 +1,6 @@
 """`python -m training convert`: sources of any known formats become one data set directory."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -10,7 +10,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from training.cli_sources import layout, named_sources, parse_columns
+from training.cli_sources import check_heard, layout, named_sources, parse_columns
 from training.data.dataset import MANIFEST
 from training.data.errors import BadOption, DatasetError
 from training.data.files import check_target
@@ -175,8 +175,10 @@ def convert(
         arguments, target = _apart(paths)
         _check_rules(rules)
         check_target(target, overwrite=overwrite, marker=MANIFEST)
+        check_report(report)
         options = replace(options, columns=parse_columns(columns or []))
-        sources = named_sources(arguments, source_format, errors)
+        sources = named_sources(arguments, source_format, errors, options.columns)
+        check_heard(sources, said(options))
         with _progress(sources, options, errors) as shown:
             dataset = import_sources(sources, name=name or sources[0].source.name, rules=rules, options=shown)
             shown.progress("writing")
@@ -192,7 +194,8 @@ def _told(errors: Console) -> Iterator[None]:
     try:
         yield
     except (DatasetError, OSError) as error:
-        errors.print(f"error: {error}", markup=False, highlight=False, soft_wrap=True)
+        place = f"{error.filename}: {error.strerror}" if isinstance(error, OSError) and error.filename else error
+        errors.print(f"error: {place}", markup=False, highlight=False, soft_wrap=True)
         raise typer.Exit(2) from None
 
 
@@ -200,6 +203,30 @@ def _apart(paths: list[str]) -> tuple[list[str], Path]:
     if len(paths) < 2:
         raise BadOption("SOURCE... TARGET", "name one source at least, and then the target")
     return paths[:-1], Path(paths[-1])
+
+
+def check_report(report: Path | None) -> None:
+    """Refuse a place where no report can be written, before anything is read.
+
+    Raises:
+        BadOption: it is a directory, or in none.
+    """
+    if report is not None and (report.is_dir() or not report.parent.is_dir()):
+        raise BadOption("--report", f"{report} is no place for a file; name one in a directory that exists")
+
+
+def said(options: ReadOptions) -> Mapping[str, bool]:
+    """Tell which options of reading a person gave that not every format hears."""
+    return {
+        "--column": bool(options.columns),
+        "--separator": options.separator is not None,
+        "--quote": options.quote is not None,
+        "--quoting": options.quoting is not None,
+        "--header": options.header is not None,
+        "--item-prefix": options.item_prefix is not None,
+        "--keep-literals": bool(options.keep_literals),
+        "--language": options.language is not None,
+    }
 
 
 def _check_rules(rules: Rules) -> None:

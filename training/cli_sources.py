@@ -13,17 +13,33 @@ from training.data.errors import BadOption, UnsureFormat
 from training.data.importing import Named
 from training.data.readers import READERS
 from training.data.readers.base import Reader
-from training.data.readers.guess import Guess, guesses, sure
+from training.data.readers.guess import Guess, guesses, seen, sure
+from training.data.readers.interactions.table.table import TableReader
 from training.data.readers.source import Source
 
+_DIALECT, _RDF = frozenset({"table", "recbole", "book-crossing"}), frozenset({"ntriples", "turtle"})
+_HEARD_BY: Mapping[str, frozenset[str]] = {
+    "--column": frozenset({"table", "recbole"}),
+    "--separator": _DIALECT,
+    "--quote": _DIALECT,
+    "--quoting": _DIALECT,
+    "--header": _DIALECT,
+    "--item-prefix": frozenset({"kb4rec"}),
+    "--keep-literals": _RDF,
+    "--language": _RDF,
+}
 
-def named_sources(arguments: Sequence[str], source_format: str | None, console: Console) -> list[Named]:
+
+def named_sources(
+    arguments: Sequence[str], source_format: str | None, console: Console, columns: Mapping[str, str]
+) -> list[Named]:
     """Give each SOURCE with its reader; where no format is named it is guessed, and the guess is said.
 
     Args:
         arguments: `PATH` or `FORMAT=PATH`; a path that exists is never taken for the latter.
         source_format: the format of the only source, by `--format`.
         console: told of guesses; a person is asked there if a guess is not certain.
+        columns: ours -> theirs, as a person says: a table is known by them.
 
     Raises:
         BadOption: there is no such format, or `--format` stands beside several sources.
@@ -31,7 +47,25 @@ def named_sources(arguments: Sequence[str], source_format: str | None, console: 
     """
     if source_format is not None and len(arguments) > 1:
         raise BadOption("--format", "goes with a single source; name formats of several as FORMAT=PATH")
-    return [_named(argument, source_format, console) for argument in arguments]
+    readers = {**READERS, "table": TableReader(columns)}
+    return [_named(argument, source_format, console, readers) for argument in arguments]
+
+
+def check_heard(sources: Sequence[Named], said: Mapping[str, bool]) -> None:
+    """Refuse an option that no reader of these sources hears: it would be passed over in silence.
+
+    Args:
+        sources: what is going to be read.
+        said: option -> whether a person said it.
+
+    Raises:
+        BadOption: names the formats that hear the option.
+    """
+    formats = {named.reader.name for named in sources}
+    for option, hearing in _HEARD_BY.items():
+        if said.get(option) and not formats & hearing:
+            used = ", ".join(sorted(formats))
+            raise BadOption(option, f"means nothing in {used}; it is for {', '.join(sorted(hearing))}")
 
 
 def layout(name: str) -> str:
@@ -70,7 +104,7 @@ def parse_columns(settings: Sequence[str]) -> Mapping[str, str]:
     return {ours.strip(): theirs.strip() for ours, _, theirs in pairs}
 
 
-def _named(argument: str, source_format: str | None, console: Console) -> Named:
+def _named(argument: str, source_format: str | None, console: Console, readers: Mapping[str, Reader]) -> Named:
     before, equals, after = argument.partition("=")
     if equals and not Path(argument).exists() and (before in READERS or not Path(before).parent.name):
         return Named(reader_of(before, argument), Source.of(after))
@@ -78,15 +112,15 @@ def _named(argument: str, source_format: str | None, console: Console) -> Named:
         reader = reader_of(source_format, "--format")
         return Named(reader, Source.of(argument))
     source = Source.of(argument)
-    found = guesses(source, READERS)
-    guess = sure(found) or _asked(argument, found, console)
+    found = guesses(source, readers)
+    guess = sure(found) or _asked(argument, source, found, console)
     console.print(Text(f"{argument}: taken for {guess}"))
-    return Named(READERS[guess.name], source)
+    return Named(readers[guess.name], source)
 
 
-def _asked(argument: str, found: Sequence[Guess], console: Console) -> Guess:
+def _asked(argument: str, source: Source, found: Sequence[Guess], console: Console) -> Guess:
     if not found or not (console.is_terminal and sys.stdin.isatty()):
-        raise UnsureFormat(argument, [str(guess) for guess in found])
+        raise UnsureFormat(argument, [str(guess) for guess in found], seen(source))
     console.print(Text(f"{argument} may be:"))
     for guess in found:
         console.print(Text(f"  {guess}"))

@@ -7,16 +7,16 @@ DatasetError
         TooManyBadRows(bad, rows, limit)
         ColumnOrder
     EmptyTable(table, reason)
-    NoAlignment(items, entities, link_rows)
+    NoAlignment(items, entities, link_rows, samples)
     TooFewAligned(aligned, items, least)
-    UnsureFormat(source, candidates)
+    UnsureFormat(source, candidates, seen)
     InvalidDataset(path, reason)
     TargetExists(path, reason)
     Unwritable(file, column, text)
     BadOption(option, reason)
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 
@@ -76,11 +76,19 @@ class EmptyTable(DatasetError):
 class NoAlignment(DatasetError):
     """No item stands for an entity, so the graph could teach the recommender nothing."""
 
-    def __init__(self, items: int, entities: int, link_rows: int) -> None:
+    def __init__(
+        self, items: int, entities: int, link_rows: int, samples: Mapping[str, Sequence[str]] | None = None
+    ) -> None:
         self.items, self.entities, self.link_rows = items, entities, link_rows
+        shown = "; ".join(f"{kind}: {', '.join(map(repr, ids))}" for kind, ids in (samples or {}).items() if ids)
+        advice = (
+            "compare how ids are spelled in the link file and in the other files"
+            if link_rows
+            else "bring links, such as a table with the columns item_id and entity_id"
+        )
         super().__init__(
             f"0 of {items} items are aligned: none of the {link_rows} link rows names both a known item and one of "
-            f"the {entities} known entities; compare how ids are spelled in the link file and in the other files"
+            f"the {entities} known entities; {advice}{f' ({shown})' if shown else ''}"
         )
 
 
@@ -96,12 +104,17 @@ class TooFewAligned(DatasetError):
 
 
 class UnsureFormat(DatasetError):
-    """What is in a source fits no format well, or several."""
+    """What is in a source fits no format well, or several. `seen` says what is there."""
 
-    def __init__(self, source: str, candidates: Sequence[str]) -> None:
-        self.source, self.candidates = source, candidates
+    def __init__(self, source: str, candidates: Sequence[str], seen: str = "") -> None:
+        self.source, self.candidates, self.seen = source, candidates, seen
         fits = f"it may be {' or '.join(candidates)}" if candidates else "it looks like none that is known"
-        super().__init__(f"{source}: the format is not certain, {fits}; name it: FORMAT={source}, or --format")
+        what = f" ({seen})" if seen and not candidates else ""
+        own = "" if candidates else "; of a table of your own, name the columns: --column user_id=reader"
+        super().__init__(
+            f"{source}: the format is not certain, {fits}{what}; name it: FORMAT={source}, or --format "
+            f"(--help-format all shows the files of each){own}"
+        )
 
 
 class InvalidDataset(DatasetError):

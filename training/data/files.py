@@ -19,10 +19,14 @@ def check_target(path: Path, *, overwrite: bool, marker: str) -> None:
         marker: the file that tells a directory of ours from somebody's home.
 
     Raises:
-        TargetExists: `path` is a file, or a directory that is not empty and may not be replaced.
+        TargetExists: `path` is a file, or a directory that is not empty and may not be replaced, or nothing
+            can be written where it would lie.
     """
     if path.is_symlink() or (path.exists() and not path.is_dir()):
         raise TargetExists(path, "exists and is not a directory")
+    above = next(folder for folder in path.absolute().parents if folder.exists())
+    if not above.is_dir() or not os.access(above, os.W_OK):
+        raise TargetExists(path, f"cannot be made: {above} is no directory that may be written to")
     if not path.exists() or not any(path.iterdir()):
         return
     if not overwrite:
@@ -39,8 +43,7 @@ def replace_directory(path: Path, *, overwrite: bool, marker: str) -> Iterator[P
     either at `path` (POSIX cannot exchange two directories); should the rename fail, the old one is put back.
     """
     check_target(path, overwrite=overwrite, marker=marker)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    aside = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
+    aside = _aside(path)
     try:
         yield aside
         _flush(aside)
@@ -48,6 +51,14 @@ def replace_directory(path: Path, *, overwrite: bool, marker: str) -> Iterator[P
         _swap(aside, path)
     finally:
         shutil.rmtree(aside, ignore_errors=True)
+
+
+def _aside(path: Path) -> Path:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
+    except OSError as error:  # name the place that was asked for, not the one beside it
+        raise OSError(error.errno, f"cannot be written: {error.strerror}", str(path)) from None
 
 
 def _flush(directory: Path) -> None:

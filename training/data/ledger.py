@@ -127,6 +127,13 @@ class Ledger:
         """Close the book: one report a file, in the order in which they were read."""
         return tuple(self._report(entry) for entry in self._entries)
 
+    def so_far(self) -> list[tuple[str, int, dict[str, int]]]:
+        """Give each file with the rows that were read, and how many were left out why; the book stays open."""
+        return [
+            (entry.source.name, entry.rows_read, {reason: rows for (reason, _), (rows, _) in entry.dropped.items()})
+            for entry in self._entries
+        ]
+
     def _enter(self, rows: pl.DataFrame, reason: str, *, malformed: bool) -> None:
         for file, count, lines in _by_file(rows):
             dropped = self._entries[file].dropped

@@ -12,6 +12,7 @@ from training.data.importing import cleaning, sifting, summary
 from training.data.importing.facts import Told, tell
 from training.data.importing.merging import merge, without_split
 from training.data.importing.rules import Rules
+from training.data.importing.shortfall import why_empty
 from training.data.keys import SPLIT_TYPE, compact
 from training.data.ledger import Ledger
 from training.data.readers.base import RawTables, Reader, ReadOptions, no_interactions, no_links, no_triples
@@ -23,6 +24,7 @@ from training.data.splits import INTERACTION_SPLITS, random_triples
 GIVEN = SplitMethod(method="given")
 _BY_DEFAULT = "per-user-random"
 _TRIPLE_SPLIT = "random_7_1_2"
+_SAMPLES = 2  # ids of each kind, in the message that none of them meet
 
 
 @dataclass(frozen=True)
@@ -53,7 +55,7 @@ def import_sources(sources: Sequence[Named], *, name: str, rules: Rules, options
     Raises:
         DatasetError: a source cannot be used; the message says where and why.
     """
-    ledger = Ledger(rules.max_bad_share)
+    ledger, options = Ledger(rules.max_bad_share), replace(options, several=len(sources) > 1)
     assembly = _Assembly(_read(sources, rules, options, ledger), ledger, rules)
     options.progress("checking and splitting")
     return assembly.dataset(name)
@@ -78,10 +80,12 @@ class _Assembly:
         self.raw = replace(raw, interactions=no_interactions(), triples=no_triples(), links=no_links())
         self.ledger, self.rules = ledger, rules
         self.overlaps: list[Overlap] = []
+        self.meeting: list[str] = []
         declared, rows = raw.declared, raw.interactions
         self.users = _union(declared["users"], [rows["user_id"]])
         self.items = _union(declared["items"], [rows["item_id"]])
-        self.link_rows = raw.links.height
+        self.link_rows, self.raw_links = raw.links.height, raw.links.head(_SAMPLES)
+        self.given = {"interactions": rows.height, "triples": raw.triples.height + raw.item_facts.height}
 
     def dataset(self, name: str) -> Dataset:
         """Take the steps in their order."""
@@ -91,6 +95,7 @@ class _Assembly:
         self._keep_common_users_and_items()
         self.links = cleaning.drop_unusable_links(self.links, _codes(self.items["item_id"]), self.ledger)
         told = tell(self.raw.item_facts, self.links, self.items)
+        self._check_graph_meets_items(told)
         self.links = pl.concat([self.links, compact(told.links)])
         entities, relations = self._graph_vocabularies(told)
         split["triples"] = self._split_triples()
@@ -104,7 +109,7 @@ class _Assembly:
             overlaps=tuple(self.overlaps),
             rules=dict(rules.spoken(self.raw.zeros)),
             grades=grades,
-            **summary.of(tables, self.raw.warnings),
+            **summary.of(tables, [*self.raw.warnings, *self.meeting]),
         )
         return Dataset.of(name, tables, source_format=self.raw.source_format, split=split, report=report)
 
@@ -130,6 +135,29 @@ class _Assembly:
             self.users = _among(self.users, [self.interactions["user_id"]])
         if self.rules.min_item_interactions > 0:
             self.items = _among(self.items, [self.interactions["item_id"]])
+
+    def _check_graph_meets_items(self, told: Told) -> None:
+        """Refuse a graph that ties nothing to an item, though facts of items would hide it; say how many it reaches."""
+        if not (self.triples.height and told.triples.height):
+            return
+        ends = pl.concat([self.triples["head"].unique(), self.triples["tail"].unique()]).unique()
+        tails = _codes(told.triples["tail"].unique())
+        reached = int(self.links.filter(self.links["entity_id"].is_in(ends.implode()))["item_id"].n_unique())
+        if not reached and not tails.is_in(ends.implode()).any():
+            raise self._unaligned(ends)
+        if reached < self.items.height:
+            self.meeting = [
+                f"{reached} of {self.items.height} items stand for an entity of the graph that was given; "
+                "the others have the facts of items alone"
+            ]
+
+    def _unaligned(self, entities: pl.Series) -> NoAlignment:
+        samples = {
+            "items": self.items["item_id"].head(_SAMPLES).to_list(),
+            "entities": entities.head(_SAMPLES).cast(pl.String).to_list(),
+            "links": self.raw_links.select(pl.format("{} = {}", "item_id", "entity_id")).to_series().to_list(),
+        }
+        return NoAlignment(self.items.height, len(entities), self.link_rows, samples)
 
     def _graph_vocabularies(self, told: Told) -> tuple[pl.DataFrame, pl.DataFrame]:
         """Add the facts of items to the triples; then list what is declared, told of, or occurs."""
@@ -166,14 +194,15 @@ class _Assembly:
     def _align(self, entities: pl.DataFrame) -> None:
         self.links = cleaning.drop_loose_links(self.links, _codes(entities["entity_id"]), self.ledger)
         if self.links.is_empty():
-            raise NoAlignment(self.items.height, entities.height, self.link_rows)
+            raise self._unaligned(entities["entity_id"])
         if self.links.height < self.rules.min_aligned_share * self.items.height:
             raise TooFewAligned(self.links.height, self.items.height, self.rules.min_aligned_share)
 
     def _check_enough(self) -> None:
         for table, rows in (("interactions", self.interactions), ("triples", self.triples)):
             if not (rows["split"] == "train").any():
-                raise EmptyTable(table, "the sources have no usable row to train on")
+                why = why_empty(table, self.given[table], rows.height, self.ledger, self.raw.warnings)
+                raise EmptyTable(table, why)
 
     def _finished(self, entities: pl.DataFrame, relations: pl.DataFrame) -> dict[str, pl.DataFrame]:
         for rows in (self.interactions, self.triples, self.links):

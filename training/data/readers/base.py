@@ -38,6 +38,7 @@ class ReadOptions:
         item_prefix: what stands before item ids in files of links, such as `movie_`.
         keep_literals: predicates whose literals become entities.
         language: of labels, where a source has several.
+        several: there are other sources, and what was said may be meant for them.
     """
 
     encoding: str | None = None
@@ -52,6 +53,7 @@ class ReadOptions:
     item_prefix: str | None = None
     keep_literals: frozenset[str] = frozenset()
     language: str | None = None
+    several: bool = False
 
 
 def no_interactions() -> pl.DataFrame:

@@ -2,12 +2,16 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from training.data.readers.base import Reader, Recognition
 from training.data.readers.source import Source
+from training.data.readers.text import BROKEN_GZ, open_bytes
 
 _SURE = 0.4  # a table whose header names the columns that are needed
 _AHEAD = 0.1  # of the next one
+_SHOWN = 80  # characters of a line
+_ZIP = b"PK\x03\x04"
 
 
 @dataclass(frozen=True)
@@ -35,3 +39,28 @@ def sure(found: Sequence[Guess]) -> Guess | None:
     if len(found) > 1 and found[1].recognition.score > found[0].recognition.score - _AHEAD:
         return None
     return found[0]
+
+
+def seen(source: Source) -> str:
+    """Tell what is in a source that no reader knows: nothing, a file that cannot be read, or its first line."""
+    files = list(source.files())
+    if not files:
+        return "it holds no file"
+    what = [f"{source.name_of(path)} {_first_of(path)}" for path in files]
+    return next((told for told in what if " cannot be " in told), what[0])
+
+
+def _first_of(path: Path) -> str:
+    try:
+        with open_bytes(path) as file:
+            data = file.read(_SHOWN * 4)
+    except OSError as error:
+        return f"cannot be read: {error.strerror or error}"
+    except BROKEN_GZ as error:
+        return f"cannot be unpacked: {error}"
+    if not data:
+        return "is empty"
+    if data.startswith(_ZIP):
+        return "is a zip archive, or a workbook: unpack it, or save its sheet as CSV"
+    first = data.decode("utf-8", "backslashreplace").lstrip("\ufeff").splitlines()[0]
+    return f"begins with {first[:_SHOWN]!r}"

@@ -16,7 +16,7 @@ GZ = ".gz"
 PIECE_BYTES = 1 << 24
 _UTF8 = "utf-8"
 _BOM = "\ufeff"
-_BROKEN_GZ = (EOFError, gzip.BadGzipFile, zlib.error)
+BROKEN_GZ = (EOFError, gzip.BadGzipFile, zlib.error)
 
 
 def open_bytes(path: Path) -> BinaryIO:
@@ -29,8 +29,18 @@ def head_of(path: Path, n_bytes: int) -> bytes:
     try:
         with open_bytes(path) as file:
             return file.read(n_bytes)
-    except (OSError, *_BROKEN_GZ):
+    except (OSError, *BROKEN_GZ):
         return b""
+
+
+def check_readable(path: Path) -> None:
+    """Read the first bytes, for readers that go by what they find there and would take none for an empty file.
+
+    Raises:
+        OSError: the file cannot be read; names it.
+        MalformedFile: a .gz file that cannot be unpacked.
+    """
+    next(_pieces(path, None))
 
 
 def read_text(path: Path, name: str, *, encoding: str | None, expected: str) -> SourceText:
@@ -127,8 +137,10 @@ def _pieces(path: Path, count_bytes: Callable[[int], None] | None) -> Iterator[b
                     count_bytes(packed.tell() - told)
                     told = packed.tell()
                 yield data
-    except _BROKEN_GZ as error:
+    except BROKEN_GZ as error:
         raise MalformedFile(path, 1, "a whole gzip file", f"one that cannot be unpacked ({error})") from None
+    except OSError as error:  # of a read, which does not say of which file
+        raise OSError(error.errno, error.strerror or str(error), str(path)) from None
     yield b""
 
 

@@ -22,6 +22,7 @@ from training.data.readers.graphs.triples import HEAD_RELATION_TAIL
 from training.data.readers.interactions.shared.heads import fits, lines
 from training.data.readers.rows import Dialect, read_rows
 from training.data.readers.source import Source
+from training.data.readers.text import check_readable
 
 LAYOUT = """\
 ml2fb.txt lfb2fb.txt ab2fb.txt ml2yago.txt ...   item TAB entity, one such file
@@ -57,6 +58,8 @@ class Kb4RecReader:
 
     def read(self, source: Source, options: ReadOptions, ledger: Ledger) -> RawTables:
         """Tell links from triples by their first lines; see `Reader.read`."""
+        for path in _files(source):
+            check_readable(path)
         kinds = {path: _kind(lines(source, path)) for path in _files(source)}
         paired, graph, others = ([path for path in kinds if kinds[path] == kind] for kind in ("links", "triples", None))
         if not paired and not graph:

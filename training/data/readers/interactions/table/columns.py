@@ -45,17 +45,19 @@ class Found:
         columns: ours -> theirs.
         told: relation -> the column whose cells are facts of the row's item.
         unused: theirs that are none of these.
+        said: ours that a person gave a column for.
     """
 
     kind: Kind
     columns: Mapping[str, str]
     told: Mapping[str, str]
     unused: Sequence[str]
+    said: frozenset[str] = frozenset()
 
     @property
     def likeness(self) -> float:
-        """How sure a table is ours: more where the needed columns have our very names than by their aliases."""
-        return 0.7 if all(self.columns[ours] == ours for ours in NEEDED[self.kind]) else 0.4
+        """How sure a table is ours: more where the needed columns have our names, or were said, than by aliases."""
+        return 0.7 if all(self.columns[ours] == ours or ours in self.said for ours in NEEDED[self.kind]) else 0.4
 
 
 def place(names: Iterable[str], said: Mapping[str, str]) -> Found | None:
@@ -79,7 +81,7 @@ def place(names: Iterable[str], said: Mapping[str, str]) -> Found | None:
     columns = {ours: chosen[ours] for ours in (*NEEDED[kind], *OPTIONAL.get(kind, ())) if ours in chosen}
     told = told if "item_id" in columns else {}
     unused = [name for name in names if name not in (*columns.values(), *told.values())]
-    return Found(kind, columns, told, unused)
+    return Found(kind, columns, told, unused, frozenset(said))
 
 
 def _kind(chosen: Mapping[str, str], told: Mapping[str, str]) -> Kind | None:

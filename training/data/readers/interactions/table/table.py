@@ -1,6 +1,6 @@
 """Any tables: CSV, TSV, JSON, JSON Lines or Parquet, each file told by its columns."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -28,6 +28,7 @@ from training.data.readers.interactions.shared.parquet_rows import is_parquet, n
 from training.data.readers.interactions.table.columns import Found, place
 from training.data.readers.rows import CSV, TSV, Dialect
 from training.data.readers.source import Source
+from training.data.readers.text import check_readable
 from training.data.schema import SPLITS
 
 ENDINGS = (".csv", ".tsv", ".tab", ".txt", *JSON_ENDINGS, PARQUET)
@@ -53,15 +54,21 @@ class TableReader:
     layout = LAYOUT
     gives: frozenset[Part] = frozenset({"interactions", "triples", "links"})
 
+    def __init__(self, said: Mapping[str, str] | None = None) -> None:
+        """Let tables be recognised by what a person said of their columns (ours -> theirs), too."""
+        self._said = said or {}
+
     def recognise(self, source: Source) -> Recognition:
         """See `Reader.recognise`."""
-        files = Files(source, ReadOptions(), Ledger(), CSV)
-        for path in _paths(source):
-            table = _Table.of(files, path)
-            if table.found is not None and table.found.kind in self.gives:
-                columns = ", ".join(table.found.columns.values())
-                return Recognition(table.found.likeness, f"{source.name_of(path)} has the columns {columns}")
-        return NOT_MINE
+        files = Files(source, ReadOptions(columns=self._said), Ledger(), CSV)
+        tables = (_Table.of(files, path) for path in _paths(source))
+        known = [(table.path, table.found) for table in tables if table.found is not None]
+        ahead = sorted(known, key=lambda pair: pair[1].kind not in self.gives)  # items and names of entities last
+        if not ahead:
+            return NOT_MINE
+        path, found = ahead[0]
+        columns = ", ".join([*found.columns.values(), *found.told.values()])
+        return Recognition(found.likeness, f"{source.name_of(path)} has the columns {columns}")
 
     def read(self, source: Source, options: ReadOptions, ledger: Ledger) -> RawTables:
         """See `Reader.read`."""
@@ -215,14 +222,20 @@ def _check(files: Files, tables: Sequence[_Table]) -> None:
 
     Raises:
         MissingFile: there is no table.
+        OSError, MalformedFile: a file cannot be read or unpacked.
         BadOption: `--column` names a column that no table has; a file has splits and another of its kind has none.
         MalformedFile: no table, or one that was named, holds anything we know.
     """
     if not tables:
         raise MissingFile(files.source.root, f"tables: files that end in {', '.join(ENDINGS)}")
+    for table in tables:
+        if not any(table.names):
+            check_readable(table.path)
     for ours, theirs in files.options.columns.items():
         if not any(theirs in table.names for table in tables):
-            raise BadOption("--column", f"{ours}={theirs}: no file has a column {theirs!r}")
+            if not files.options.several:
+                raise BadOption("--column", f"{ours}={theirs}: no file has a column {theirs!r}")
+            files.warnings.append(f"no file of {files.source.name} has a column {theirs!r} (--column {ours}={theirs})")
     strange = [table for table in tables if table.found is None]
     if strange and (files.source.listed or len(strange) == len(tables)):
         first = strange[0]
