@@ -1,8 +1,11 @@
 """Alive and ready are two things, and neither waits for scoring."""
 
 import asyncio
+import statistics
+import threading
 import time
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -37,6 +40,40 @@ async def test_c100_health_answers_while_every_scoring_thread_is_busy(
     assert len(scoring) == 20
     assert waited < 2.0, "health waited for scoring"
     assert [answer.status_code for answer in answers] == [200] * 20
+
+
+BURNT_SECONDS = 0.25
+
+
+async def test_c100_twenty_heavy_calls_cost_health_none_of_their_cpu_time(
+    client: httpx.AsyncClient, releases: MemoryStore, release_id: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    threads, plain = list[int](), MemoryRelease.recommend
+
+    def burn(self: MemoryRelease, *arguments: Any) -> Any:
+        began = time.thread_time()
+        while time.thread_time() - began < BURNT_SECONDS:
+            pass
+        threads.append(threading.get_ident())
+        return plain(self, *arguments)
+
+    monkeypatch.setattr(MemoryRelease, "recommend", burn)
+    busy = [asyncio.create_task(client.get(f"/users/u1/recommendations?limit={n}")) for n in range(1, 21)]
+    costs, asked_while_busy = [], 0
+    while not all(task.done() for task in busy):
+        # CPU time of this thread, which is the event loop's: other programs on the machine do not count in it.
+        before = time.thread_time()
+        answers = await asyncio.gather(client.get("/health/live"), client.get("/health/ready"))
+        costs.append(time.thread_time() - before)
+        assert [answer.status_code for answer in answers] == [200, 200]
+        asked_while_busy += not all(task.done() for task in busy)
+    assert [task.result().status_code for task in busy] == [200] * 20
+    assert len(threads) == 20
+    assert threading.get_ident() not in threads
+    # 20 x 0.25 s of scoring in all: a health call that shared its thread with them would bear some of it.
+    assert asked_while_busy >= 2
+    assert statistics.median(costs) < 0.1
+    assert max(costs) < BURNT_SECONDS
 
 
 async def test_a_full_queue_is_503_with_retry_after_and_heals(

@@ -13,7 +13,7 @@ from models.interface import Sizes
 from models.registry import build, config_from
 from models.release import write_release
 from models.retrieval.roles import Roles
-from models.retrieval.stored import build_index
+from models.retrieval.stored import Kind, build_index, kind_of
 from models.vocabulary import Vocabulary
 
 PEOPLE = [f"u{n}" for n in range(40)]
@@ -38,7 +38,15 @@ def tables() -> dict[str, Rows]:
     }
 
 
-def write_releases(folder: Path, names: Sequence[str], size: int = 8, people: int = 0, **manifest: Any) -> None:
+def write_releases(
+    folder: Path,
+    names: Sequence[str],
+    size: int = 8,
+    people: int = 0,
+    system: str = "ktup-soft",
+    kind: Kind | None = None,
+    **manifest: Any,
+) -> None:
     """Write a release for each name, its weights drawn by its place in the list; `people` more than the world has."""
     vocabularies = {
         "users": Vocabulary([*PEOPLE, *(f"more{n}" for n in range(people))]),
@@ -49,17 +57,17 @@ def write_releases(folder: Path, names: Sequence[str], size: int = 8, people: in
     rows = {name: {id_: row for row, id_ in enumerate(those)} for name, those in (("e", ENTITIES), ("r", RELATIONS))}
     triples = np.array([[rows["e"][h], rows["r"][r], rows["e"][t]] for h, r, t in FACTS])
     sizes = Sizes(len(PEOPLE) + people, len(FILMS), len(ENTITIES), len(RELATIONS), torch.arange(len(FILMS)))
-    config = config_from("ktup-soft", {"embedding_size": size})
+    config = config_from(system, {"embedding_size": size})
     for seed, name in enumerate(names):
-        model = build("ktup-soft", config, sizes, torch.Generator().manual_seed(seed))
+        model = build(system, config, sizes, torch.Generator().manual_seed(seed))
         checkpoint = folder.parent / f"checkpoint-{name}"
-        write_checkpoint(checkpoint, "ktup-soft", model, vocabularies, {"dataset": DATASET})
+        write_checkpoint(checkpoint, system, model, vocabularies, {"dataset": DATASET})
         loaded = load_checkpoint(checkpoint)
-        index = build_index(loaded.model.to(torch.float64), vocabularies["items"].content_hash)
+        index = build_index(loaded.model.to(torch.float64), vocabularies["items"].content_hash, kind)
         values = {
             "created_at": f"2026-01-01T00:00:{seed % 60:02d}+00:00",
             "metrics": {"recommendation": {"f1": 0.2}, "completion": {"hits": 0.3}},
-            "index": {"nominate": len(FILMS), "recall": 1.0, "kind": "scan"},
+            "index": {"nominate": len(FILMS), "recall": 1.0, "kind": kind_of(index)},
             "model": loaded.manifest["model"],
             "dataset": DATASET,
             "counts": loaded.manifest["counts"],

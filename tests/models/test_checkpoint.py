@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
 from models.checkpoint import CheckpointError, file_hash, load_checkpoint, write_checkpoint
@@ -56,6 +57,18 @@ def test_a_checkpoint_gives_back_what_was_written(checkpoint: Path) -> None:
     assert dict(loaded.vocabularies) == VOCABULARIES
     assert loaded.manifest["epoch"] == 3
     assert not loaded.model.training
+
+
+@pytest.mark.parametrize("saying", ["cuda", "cuda:7"])
+def test_c69_a_checkpoint_that_says_cuda_is_loaded_onto_the_cpu(checkpoint: Path, saying: str) -> None:
+    _edit_manifest(checkpoint, device=saying, training={"device": saying})
+    with safe_open(checkpoint / "weights.safetensors", "pt") as file:
+        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - no mapping
+    save_file(tensors, checkpoint / "weights.safetensors", {"device": saying})
+    _rehash(checkpoint, "weights.safetensors")
+    model = load_checkpoint(checkpoint).model
+    assert {tensor.device.type for tensor in model.state_dict().values()} == {"cpu"}
+    assert torch.equal(model.score_items(torch.arange(2)), make_model().eval().score_items(torch.arange(2)))
 
 
 def test_c67_a_checkpoint_is_tensors_and_plain_json(checkpoint: Path) -> None:
