@@ -73,12 +73,12 @@ class Connection(asyncio.Protocol):
 
 def get(path: str) -> bytes:
     """Write a GET request."""
-    return f"GET {path} HTTP/1.1\r\nHost: bench\r\n\r\n".encode("ascii")
+    return f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode("ascii")
 
 
 def post(path: str, body: bytes) -> bytes:
     """Write a POST request with a JSON body."""
-    head = f"POST {path} HTTP/1.1\r\nHost: bench\r\nContent-Type: application/json\r\nContent-Length: {len(body)}"
+    head = f"POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: {len(body)}"
     return head.encode("ascii") + _END + body
 
 

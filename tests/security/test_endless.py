@@ -115,7 +115,10 @@ def test_a_head_that_does_not_come_ends_the_connection(
         slow.sendall(b"GET /health/live HT")
         again = socket.create_connection(("127.0.0.1", number), timeout=10)
         again.sendall(GET + b"\r\n")
-        assert again.recv(4096).startswith(b"HTTP/1.1 200 ")
+        answer = b""
+        while not answer.endswith(b"}"):  # the head and the body may come as two pieces
+            answer += again.recv(4096)
+        assert answer.startswith(b"HTTP/1.1 200 ")
         again.sendall(b"GET /health/live HT")
         for connection in (silent, slow, again):
             assert connection.recv(4096) == b""
