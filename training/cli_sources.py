@@ -114,16 +114,16 @@ def _named(argument: str, source_format: str | None, console: Console, readers: 
     source = Source.of(argument)
     found = guesses(source, readers)
     guess = sure(found) or _asked(argument, source, found, console)
-    console.print(Text(f"{argument}: taken for {guess}"))
+    console.print(Text(f"{argument}: taken for {guess}"), soft_wrap=True)
     return Named(readers[guess.name], source)
 
 
 def _asked(argument: str, source: Source, found: Sequence[Guess], console: Console) -> Guess:
     if not found or not (console.is_terminal and sys.stdin.isatty()):
         raise UnsureFormat(argument, [str(guess) for guess in found], seen(source))
-    console.print(Text(f"{argument} may be:"))
+    console.print(Text(f"{argument} may be:"), soft_wrap=True)
     for guess in found:
-        console.print(Text(f"  {guess}"))
+        console.print(Text(f"  {guess}"), soft_wrap=True)
     names = [guess.name for guess in found]
     chosen = Prompt.ask("Which format is it?", console=console, choices=names, default=names[0])
     return found[names.index(chosen)]
