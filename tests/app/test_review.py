@@ -57,7 +57,10 @@ async def candidates(client: httpx.AsyncClient, query: str = "") -> dict[tuple[s
 async def decide(
     client: httpx.AsyncClient, fact: tuple[str, str, str], decision: str, by: str = "anna"
 ) -> httpx.Response:
-    candidate_id = (await candidates(client))[fact]["candidate_id"]
+    return await decide_by_id(client, (await candidates(client))[fact]["candidate_id"], decision, by)
+
+
+async def decide_by_id(client: httpx.AsyncClient, candidate_id: int, decision: str, by: str = "anna") -> httpx.Response:
     body = {"decision": decision, "by": by, "reason": "looked it up"}
     return await client.post(f"/kg/candidates/{candidate_id}/decision", json=body)
 
@@ -237,8 +240,12 @@ async def test_a_candidate_is_decided_once(client: httpx.AsyncClient, database: 
 
 async def test_of_two_opposite_decisions_at_once_one_holds(client: httpx.AsyncClient) -> None:
     await predict(client)
+    open_ones = await candidates(
+        client
+    )  # looked up first: whoever came second would not find its fact among the open ones
     for fact in (F2_HORROR, F5_CAMERON, F4_HORROR):
-        both = await asyncio.gather(decide(client, fact, "accept"), decide(client, fact, "reject"))
+        candidate_id = open_ones[fact]["candidate_id"]
+        both = await asyncio.gather(*(decide_by_id(client, candidate_id, verdict) for verdict in ("accept", "reject")))
         assert sorted(answer.status_code for answer in both) == [200, 409]
         winner = next(answer.json() for answer in both if answer.status_code == 200)
         stored = (await get(client, f"/kg/facts?head={fact[0]}&relation={fact[1]}"))["facts"]
