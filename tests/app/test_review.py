@@ -240,9 +240,7 @@ async def test_a_candidate_is_decided_once(client: httpx.AsyncClient, database: 
 
 async def test_of_two_opposite_decisions_at_once_one_holds(client: httpx.AsyncClient) -> None:
     await predict(client)
-    open_ones = await candidates(
-        client
-    )  # looked up first: whoever came second would not find its fact among the open ones
+    open_ones = await candidates(client)  # looked up once: a decided one is no longer among them
     for fact in (F2_HORROR, F5_CAMERON, F4_HORROR):
         candidate_id = open_ones[fact]["candidate_id"]
         both = await asyncio.gather(*(decide_by_id(client, candidate_id, verdict) for verdict in ("accept", "reject")))
