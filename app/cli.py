@@ -10,7 +10,7 @@ from typing import Annotated, TypeVar
 
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, DownloadColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Column, Table
 
 from app import cli_serve
@@ -93,6 +93,21 @@ def releases() -> None:
     _out.print(_release_table(infos, active))
 
 
+@cli.command(name="check-release")
+def check_release(release_id: Annotated[str, typer.Argument(metavar="RELEASE", help="The id of a release.")]) -> None:
+    """Read a release whole and hold every file against its hash: for after a copy of one whose users are looked up.
+
+    A start reads all files anyway, but those that grow with such users.
+    """
+    from app.inference import FileReleaseStore
+
+    store = FileReleaseStore(load_settings().releases_dir)
+    with Progress(TextColumn("reading"), BarColumn(), DownloadColumn(), TimeElapsedColumn(), console=_err) as progress:
+        task = progress.add_task("reading", total=None)
+        store.check(release_id, lambda done, of: progress.update(task, completed=done, total=of))
+    _out.print(f"{release_id} is whole.")
+
+
 @cli.command()
 def rollback() -> None:
     """Go back to the release that was active before, once it is checked; running processes follow within seconds."""
@@ -160,7 +175,7 @@ def _releases(settings: Settings) -> ReleaseStore:
     """Read releases from disk. Imported here: the other commands need no torch."""
     from app.inference import FileReleaseStore
 
-    return FileReleaseStore(settings.releases_dir)
+    return FileReleaseStore(settings.releases_dir, settings.user_vectors)
 
 
 async def _import(settings: Settings, reader: DatasetReader) -> ImportCounts:
@@ -187,7 +202,7 @@ async def _work(settings: Settings) -> None:
         stop = asyncio.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, stop.set)
-        await Worker(settings, database, LazyReleaseStore(settings.releases_dir)).work_on(stop)
+        await Worker(settings, database, LazyReleaseStore(settings.releases_dir, settings.user_vectors)).work_on(stop)
 
 
 async def _active(settings: Settings) -> str | None:

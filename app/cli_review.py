@@ -81,7 +81,10 @@ async def _predict(gaps: int, per_gap: int, least_share: float) -> Proposal:
         active = await ReleaseRepository(database).active()
         if active is None:
             raise NoActiveRelease
-        stores, release = open_stores(database), _Given(LazyReleaseStore(settings.releases_dir).load(active))
+        stores, release = (
+            open_stores(database),
+            _Given(LazyReleaseStore(settings.releases_dir, settings.user_vectors).load(active)),
+        )
         names = entity_repository(database), relation_repository(database)
         service = ReviewService(stores.gaps, stores.reviews, *names, release, ScoringPool(1, 0))
         return await service.predict(gaps, per_gap, least_share)

@@ -6,7 +6,7 @@ order of two items independent of how many were scored together.
 
 import logging
 import math
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from functools import cached_property
@@ -31,6 +31,7 @@ from app.ports import (
     ScoredCandidate,
     ScoredItem,
     Tie,
+    UserVectors,
 )
 from app.tenancy import current_tenant, releases_of
 from models.checkpoint import CheckpointError
@@ -38,6 +39,7 @@ from models.explanation.attribution import attribute
 from models.explanation.evidence import rank_ties
 from models.release import RELEASE_ID, Release, load_release, read_release_manifest
 from models.release_audit import read_audit
+from models.release_users import check_release, is_looked_up, unread_bytes
 from models.vocabulary import Vocabulary
 
 log = logging.getLogger(__name__)
@@ -46,8 +48,10 @@ log = logging.getLogger(__name__)
 class FileReleaseStore:
     """The folder of releases; each tenant has its own."""
 
-    def __init__(self, releases: Path) -> None:
+    def __init__(self, releases: Path, user_vectors: UserVectors = "auto") -> None:
+        """`user_vectors` says where the users of a release are."""
         self._all = releases
+        self._user_vectors = user_vectors
 
     @property
     def _releases(self) -> Path:
@@ -68,15 +72,34 @@ class FileReleaseStore:
             UnknownRelease: there is no such directory, or the id is none.
             ReleaseRefused: it is cut, altered, of another version, or its parts do not belong together.
         """
-        if not RELEASE_ID.fullmatch(release_id) or not (self._releases / release_id).is_dir():
-            raise UnknownRelease(release_id)
+        directory = self._directory(release_id)
         torch.set_num_threads(1)
         faiss.omp_set_num_threads(1)
         try:
-            release = load_release(self._releases / release_id)
+            release = load_release(directory, self._user_vectors)
         except (CheckpointError, OSError) as error:
             raise ReleaseRefused(release_id, str(error)) from error
+        if self._user_vectors == "auto" and is_looked_up(release.manifest):
+            unread = {"release": release_id, "bytes": unread_bytes(release.manifest)}
+            log.info("users are looked up; their files are checked by size, not read", extra=unread)
         return InferenceRelease(release)
+
+    def check(self, release_id: str, progress: Callable[[int, int], None] = lambda done, of: None) -> None:
+        """Read every byte that a release vouches for; `progress` is told how many, and of how many.
+
+        Raises:
+            UnknownRelease: there is no such directory, or the id is none.
+            ReleaseRefused: a file is missing, cut or altered, or a number is none.
+        """
+        try:
+            check_release(self._directory(release_id), progress)
+        except (CheckpointError, OSError) as error:
+            raise ReleaseRefused(release_id, str(error)) from error
+
+    def _directory(self, release_id: str) -> Path:
+        if not RELEASE_ID.fullmatch(release_id) or not (self._releases / release_id).is_dir():
+            raise UnknownRelease(release_id)
+        return self._releases / release_id
 
 
 class InferenceRelease:

@@ -3,7 +3,7 @@
 from functools import cached_property
 from pathlib import Path
 
-from app.ports import LoadedRelease, ReleaseInfo, ReleaseStore
+from app.ports import LoadedRelease, ReleaseInfo, ReleaseStore, UserVectors
 
 
 class LazyReleaseStore:
@@ -13,14 +13,16 @@ class LazyReleaseStore:
     service is live, and says what is missing, from the first moment.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, user_vectors: UserVectors = "auto") -> None:
+        """`user_vectors` is the setting of that name."""
         self._folder = folder
+        self._user_vectors: UserVectors = user_vectors
 
     @cached_property
     def _store(self) -> ReleaseStore:
         from app.inference import FileReleaseStore
 
-        return FileReleaseStore(self._folder)
+        return FileReleaseStore(self._folder, self._user_vectors)
 
     def list(self) -> list[ReleaseInfo]:
         """List every release directory of the current tenant, newest first."""

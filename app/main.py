@@ -76,7 +76,7 @@ def create_app(
         cache = open_cache(settings)
         versions, seconds = VersionReader(database), settings.cache_ttl_seconds
         facts = FactRepository(database, Remembered(versions, seconds), Remembered(versions, seconds))
-        store = release_store or LazyReleaseStore(settings.releases_dir)
+        store = release_store or LazyReleaseStore(settings.releases_dir, settings.user_vectors)
         served = served_log(settings, database, metrics)
         services = join(settings, database, versions, histories, facts, cache, store, served, metrics)
         app.state.services = services

@@ -17,6 +17,9 @@ Fact = tuple[str, str, str]
 
 Role = Literal["head", "relation", "tail"]
 
+UserVectors = Literal["auto", "memory"]
+"""Where the users of a release are: as it was made, or in memory in any case."""
+
 
 @dataclass(frozen=True, slots=True)
 class ScoredItem:

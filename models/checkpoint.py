@@ -8,7 +8,7 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,13 +21,17 @@ from torch import Generator, nn
 from models.geometry import undrawn
 from models.interface import Sizes
 from models.registry import build, config_from, config_values
+from models.stored_vocabulary import StoredVocabulary
 from models.vocabulary import Vocabulary
 
 FORMAT_VERSION = 1
-RELEASE_VERSIONS = (1, 2)
-"""Versions of releases that are read; the last is the one that is written (models/release.py)."""
+RELEASE_VERSIONS = (1, 2, 3)
+"""Versions of releases that are read; which is written when: models/release.py."""
 MANIFEST, WEIGHTS = "manifest.json", "weights.safetensors"
 VOCABULARIES = ("users", "items", "entities", "relations")
+USERS = VOCABULARIES[0]
+GROW_WITH_USERS = (WEIGHTS, f"{USERS}.json")
+"""Files of a checkpoint that are as large as its users are many."""
 
 
 class CheckpointError(Exception):
@@ -37,6 +41,17 @@ class CheckpointError(Exception):
         super().__init__(f"{path.name}: {reason}")
         self.path = path
         self.reason = reason
+
+
+@dataclass(frozen=True)
+class LookedUpUsers:
+    """Users that are asked for by id and by row: their ids, and (n_users, d) vectors of a mapped file.
+
+    Of a checkpoint whose users are looked up, no file that grows with them is read when it is loaded.
+    """
+
+    vocabulary: StoredVocabulary
+    vectors: torch.Tensor
 
 
 @dataclass(frozen=True)
@@ -112,14 +127,14 @@ def read_manifest(directory: Path) -> dict[str, Any]:
     return dict(manifest)
 
 
-def check_files(directory: Path, manifest: Mapping[str, Any]) -> None:
-    """Compare every file that the manifest lists with its hash.
+def check_files(directory: Path, manifest: Mapping[str, Any], but: Collection[str] = ()) -> None:
+    """Compare every file that the manifest lists, `but` some, with its hash.
 
     Raises:
         CheckpointError: one is missing, cut or altered.
     """
     for name, expected in manifest.get("files", {}).items():
-        if (problem := file_problem(directory, name, expected)) is not None:
+        if name not in but and (problem := file_problem(directory, name, expected)) is not None:
             raise CheckpointError(directory, problem)
 
 
@@ -140,19 +155,27 @@ def file_problem(directory: Path, name: str, expected: str) -> str | None:
 
 
 def load_checkpoint(
-    directory: Path, device: torch.device | str = "cpu", instead: Mapping[str, torch.Tensor] | None = None
+    directory: Path,
+    device: torch.device | str = "cpu",
+    instead: Mapping[str, torch.Tensor] | None = None,
+    users: LookedUpUsers | None = None,
 ) -> Checkpoint:
     """Load a checkpoint as a whole onto a device, whichever device it was trained on.
 
-    `instead` are its weights in another precision: taken as they are, without a copy.
+    `instead` are its weights in another precision: taken as they are, without a copy. With `users` they are without
+    those of users, which are looked up, and of which nothing is read now; they stay on the CPU.
 
     Raises:
         CheckpointError: anything in it is missing, altered, not finite, or does not belong together.
     """
     manifest = read_manifest(directory)
-    check_files(directory, manifest)
+    check_files(directory, manifest, () if users is None else GROW_WITH_USERS)
     try:
-        vocabularies = {name: Vocabulary.load(directory / f"{name}.json") for name in VOCABULARIES}
+        vocabularies = {
+            name: Vocabulary.load(directory / f"{name}.json") for name in VOCABULARIES if users is None or name != USERS
+        }
+        if users is not None:
+            vocabularies[USERS] = users.vocabulary
         named = manifest["model"]
         config = config_from(named["name"], named["config"])
         weights = load_file(directory / WEIGHTS) if instead is None else dict(instead)
@@ -164,12 +187,26 @@ def load_checkpoint(
             raise CheckpointError(directory, f"the vocabulary of {name} is not the one the weights were trained with")
     n_users, n_items, n_entities, n_relations = (len(vocabularies[name]) for name in VOCABULARIES)
     alignment = weights.get("alignment", torch.full((n_items,), -1))
-    sizes = Sizes(n_users, n_items, n_entities, n_relations, alignment)
+    if users is not None:
+        _check_looked_up(directory, users, n_users, config.embedding_size)
+        weights[USERS] = users.vectors.new_empty(0, config.embedding_size)
+    sizes = Sizes(n_users if users is None else 0, n_items, n_entities, n_relations, alignment)
     with undrawn():
         model = build(named["name"], config, sizes, Generator())
     _check_weights(directory, model, weights, sizes)
     model.load_state_dict(weights, assign=instead is not None)
-    return Checkpoint(model.to(device).eval(), named["name"], vocabularies, manifest)
+    loaded: Any = model.to(device).eval()
+    if users is not None:
+        # An attribute, no parameter: no conversion of the model may make a copy of it.
+        del loaded.users
+        loaded.users, loaded.n_users = users.vectors, n_users
+    return Checkpoint(loaded, named["name"], vocabularies, manifest)
+
+
+def _check_looked_up(directory: Path, users: LookedUpUsers, n_users: int, embedding_size: int) -> None:
+    found, expected = tuple(users.vectors.shape), (n_users, embedding_size)
+    if found != expected:
+        raise CheckpointError(directory, f"the weights {USERS!r} have shape {found}, not {expected}")
 
 
 def is_finite(tensor: torch.Tensor) -> bool:

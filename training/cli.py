@@ -10,6 +10,7 @@ import typer
 
 from models.checkpoint import read_manifest
 from models.registry import REGISTRY
+from models.release_users import UserVectors
 from models.retrieval.stored import Kind
 from training import cli_files
 from training.cli_audit import audit_command
@@ -136,12 +137,18 @@ def release_command(
     audited: Annotated[
         bool, typer.Option("--audit", help="Try the reasons of the release, too: `audit` with its defaults.")
     ] = False,
+    users: Annotated[
+        UserVectors,
+        typer.Option(
+            help="Whether servers load users, or look them up in its files. Default: by number, from a million."
+        ),
+    ] = "auto",
 ) -> None:
     """Make a release of a checkpoint: measured, indexed, and written in one step."""
     with told_plainly(), Stages(RELEASE_STAGES) as stages:
         set_threads(threads)
         dataset = IndexedDataset.of(Dataset.load(data))
-        path = make_release(checkpoint, dataset, releases, release_id, stages.tell, index, probabilities_of)
+        path = make_release(checkpoint, dataset, releases, release_id, stages.tell, index, probabilities_of, users)
     for name, value in calibration_rows(read_manifest(path)["metrics"]):
         errors.print(f"{name}: {value}", markup=False, highlight=False, soft_wrap=True)
     say(f"release {path.name}")

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from models.checkpoint import Checkpoint, load_checkpoint
 from models.release import RELEASE_ID, write_release
+from models.release_users import UserVectors
 from models.retrieval.calibration import Calibration
 from models.retrieval.exhaustive import ItemScan
 from models.retrieval.ranking import RowLists
@@ -57,11 +58,13 @@ def make_release(
     say: Callable[[str], None] = lambda _: None,
     index_kind: Kind | None = None,
     probabilities_of: Path | None = None,
+    users: UserVectors = "auto",
 ) -> Path:
     """Make and write a release; returns its directory. `say` is told each stage.
 
     `index_kind` None is chosen by size (models/retrieval/stored.py). `probabilities_of` is the checkpoint that a refit
     came from: probabilities are fitted on facts that it did not learn from, and measured with the refit on test.
+    `users` says whether servers load users or look them up (models/release_users.py).
 
     Raises:
         ReleaseError: the checkpoint is of another data set, or its model does not do both tasks, or the id is
@@ -98,7 +101,7 @@ def make_release(
     }
     learnt = rows_learnt(dataset, checkpoint.manifest)
     roles = Roles.of_triples(learnt.triples["train"], len(dataset.relations))
-    write_release(releases / name, checkpoint_directory, index, roles, values, calibration)
+    write_release(releases / name, checkpoint_directory, index, roles, values, calibration, users)
     return releases / name
 
 

@@ -78,8 +78,8 @@ class KTUP(PreferenceScoring, FactScoring, nn.Module):
         return HyperplaneFacts(self.entities, self.relations, self.relation_normals, self.config.norm)
 
     def user_vectors(self, rows: Tensor) -> Tensor:
-        """Give u for (B,) rows; returns (B, d)."""
-        return rows_of(self.users, rows)
+        """Give u for (B,) rows; returns (B, d), in the precision of the other tables, whatever they are stored in."""
+        return rows_of(self.users, rows).to(self.items.dtype)
 
     def item_vectors(self, rows: Tensor | None = None) -> Tensor:
         """Give i^ for (B,) rows, or for all items; returns (B, d)."""

@@ -60,8 +60,8 @@ class TUP(PreferenceScoring, nn.Module):
         return PreferenceSpace(preferences, self.preference_normals, c.strategy, c.norm, c.temperature, raw_scale)
 
     def user_vectors(self, rows: Tensor) -> Tensor:
-        """Give u for (B,) rows; returns (B, d)."""
-        return rows_of(self.users, rows)
+        """Give u for (B,) rows; returns (B, d), in the precision of the other tables, whatever they are stored in."""
+        return rows_of(self.users, rows).to(self.items.dtype)
 
     def item_vectors(self, rows: Tensor | None = None) -> Tensor:
         """Give i for (B,) rows, or for all items; returns (B, d)."""

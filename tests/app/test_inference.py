@@ -1,6 +1,7 @@
 """A release on disk as the service sees it: probabilities of missing facts, whatever else is asked for."""
 
 import gc
+import json
 import weakref
 from itertools import pairwise
 from pathlib import Path
@@ -9,6 +10,8 @@ import numpy as np
 import pytest
 import torch
 
+from app.cli import main
+from app.errors import NotInRelease
 from app.inference import FileReleaseStore, InferenceRelease
 from app.ports import CompletionQuery
 from app.ports_people import Person
@@ -119,3 +122,39 @@ def test_a_release_that_nobody_holds_any_more_is_freed_without_a_collection(rele
         assert [one() for one in left] == [None, None, None]
     finally:
         gc.enable()
+
+
+def test_users_that_are_looked_up_are_served_like_those_in_memory(tmp_path: Path, releases: Path) -> None:
+    manifest = json.loads((releases / "plain" / "manifest.json").read_text())
+    values = {name: manifest[name] for name in ("created_at", "metrics", "index", "model", "dataset", "counts")}
+    model = load_checkpoint(tmp_path / "checkpoint").model
+    index = PreferenceIndex.build(model, VOCABULARIES["items"].content_hash)
+    roles = Roles.of_triples(TRIPLES, 2)
+    write_release(releases / "looked-up", tmp_path / "checkpoint", index, roles, values, users="lookup")
+    expected = FileReleaseStore(releases).load("plain")
+    for store in (FileReleaseStore(releases), FileReleaseStore(releases, "memory")):
+        found = store.load("looked-up")
+        assert (found.knows_user("u"), found.knows_user("v")) == (True, False)
+        assert found.recommend("u", 5) == expected.recommend("u", 5)
+        assert found.recommend_many(["u"], 5, [["i"]]) == [[]]
+        assert found.attribute("u", ["i"]) == expected.attribute("u", ["i"])
+        person = Person("u", ["i"], {"r0": 0.5})
+        assert found.people.recommend(person, 5) == expected.people.recommend(person, 5)
+        with pytest.raises(NotInRelease):
+            found.recommend("v", 5)
+
+
+def test_a_check_reads_what_a_start_does_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], releases: Path
+) -> None:
+    monkeypatch.setenv("KTUP_RELEASES_DIR", str(releases))
+    monkeypatch.setattr("sys.argv", ["app", "check-release", "plain"])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert (ended.value.code or 0, "plain is whole" in capsys.readouterr().out) == (0, True)
+    weights = releases / "plain" / "model" / "weights.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-1])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 2
+    assert "weights.safetensors is cut or was altered" in capsys.readouterr().err

@@ -15,8 +15,9 @@ from documentation.api import operations, requests
 from documentation.pages import ROOT, made_pages
 from documentation.settings import kind
 from documentation.site import write_config
-from models.release import CALIBRATION, INDEX, MODEL, RELEASE_FORMAT, ROLES, SERVING
+from models.release import CALIBRATION, INDEX, RELEASE_FORMAT, ROLES, SERVING
 from models.release_audit import AUDIT
+from models.release_users import IDS, MODEL
 from tests.docs.blocks import pages
 
 
@@ -120,5 +121,5 @@ def test_pages_have_one_title_each() -> None:
 def test_the_page_of_releases_names_the_version_that_is_written() -> None:
     page = (ROOT / "docs" / "reference" / "release-format.md").read_text(encoding="utf-8")
     assert f"| `format_version`, `kind` | {RELEASE_FORMAT}, and `release`;" in page
-    for name in (MODEL, INDEX, ROLES, CALIBRATION, SERVING, AUDIT):
+    for name in (MODEL, INDEX, ROLES, CALIBRATION, SERVING, IDS, AUDIT):
         assert f"`{name}" in page

@@ -11,14 +11,14 @@ import torch
 
 from app.inference import FileReleaseStore
 from models.checkpoint import RELEASE_VERSIONS, CheckpointError
-from models.release import RELEASE_FORMAT, load_release
+from models.release import LOOKUP_FORMAT, RELEASE_FORMAT, load_release
 
 FORMER = Path(__file__).parent / "former"
 VERSIONS = sorted(int(path.name.removeprefix("release-")) for path in FORMER.glob("release-*"))
 
 
 def test_every_former_version_that_is_said_to_be_read_is_there_to_be_tried() -> None:
-    assert [*VERSIONS, RELEASE_FORMAT] == list(RELEASE_VERSIONS)
+    assert [*VERSIONS, RELEASE_FORMAT, LOOKUP_FORMAT] == list(RELEASE_VERSIONS)
 
 
 @pytest.mark.parametrize("version", VERSIONS)
@@ -44,10 +44,10 @@ def test_the_service_lists_and_serves_a_release_of_a_former_version(version: int
     assert listed[0].score > listed[1].score
 
 
-@pytest.mark.parametrize("version", [0, RELEASE_FORMAT + 1, "2", True, None, 1.0])
+@pytest.mark.parametrize("version", [0, LOOKUP_FORMAT + 1, "2", True, None, 1.0])
 def test_a_release_of_a_version_that_nobody_wrote_yet_is_refused_by_its_number(tmp_path: Path, version: Any) -> None:
     shutil.copytree(FORMER / "release-1", tmp_path / "release-1")
     manifest = json.loads((tmp_path / "release-1" / "manifest.json").read_text())
     (tmp_path / "release-1" / "manifest.json").write_text(json.dumps({**manifest, "format_version": version}))
-    with pytest.raises(CheckpointError, match=rf"format version {version!r} is not 1 or 2"):
+    with pytest.raises(CheckpointError, match=rf"format version {version!r} is not 1 or 2 or 3"):
         load_release(tmp_path / "release-1")
