@@ -114,8 +114,8 @@ class Settings(BaseSettings):
     releases_dir: Path = Field(Path("var/releases"), description="The folder that holds one directory a release.")
     user_vectors: Literal["auto", "memory"] = Field(
         "auto",
-        description="Where the users of a release are. `auto`: as it was made, so looked up in its files one by one, if "
-        "it was made with `--users lookup` or has a million of them. `memory`: loaded, with all files checked.",
+        description="Where the users of a release are. `auto`: as it was made, so looked up in its files, one by one, "
+        "if it was made with `--users lookup` or has a million of them. `memory`: loaded, with all files checked.",
     )
     release_poll_seconds: float = Field(
         3.0, gt=0, le=3_600, description="How often a process asks the database which release is active."
