@@ -47,13 +47,14 @@ class Services:
     predictions: PredictionService
 
 
-async def _services(request: Request) -> Services:
+async def services_of(request: Request) -> Services:
+    """Give the services of the app that answers a request."""
     services = request.app.state.services
     assert isinstance(services, Services), "the lifespan has not started"
     return services
 
 
-_ServicesDep = Annotated[Services, Depends(_services)]
+_ServicesDep = Annotated[Services, Depends(services_of)]
 
 
 async def _recommendations(services: _ServicesDep) -> RecommendationService:

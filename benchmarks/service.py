@@ -28,7 +28,7 @@ from rich.table import Table
 
 from benchmarks.load import Load, at_rate, get, post, saturate
 from benchmarks.machine import describe_machine
-from benchmarks.ready_bytes import KINDS
+from benchmarks.ready_bytes import KINDS, WHOLE
 from benchmarks.servers import Server, call, run, serving, user_ids
 
 PACKAGES = (
@@ -145,7 +145,7 @@ def _cached(server: Server, users: list[str], plan: Plan, environment: dict[str,
                 serving(
                     ["-m", "benchmarks.ready_bytes", kind, "{port}", str(home / "body")],
                     # Our own app also loads the release, which must not be measured.
-                    "/health/ready" if kind == "stack" else "/ready/u/bytes",
+                    "/health/ready" if kind in WHOLE else "/ready/u/bytes",
                     environment,
                     plan.cores[0],
                     home / f"log-{kind}",
@@ -153,7 +153,8 @@ def _cached(server: Server, users: list[str], plan: Plan, environment: dict[str,
             )
             for kind in KINDS
         }
-        call(others["stack"].port, _path(users[0], explain="summary"))
+        for kind in WHOLE:
+            call(others[kind].port, _path(users[0], explain="summary"))
         for _ in range(plan.rounds):
             figures["cached"].append(_rate(server, cycle(map(get, warm)), plan))
             for kind, other in others.items():

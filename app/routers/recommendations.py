@@ -1,10 +1,12 @@
 """Recommendations: for one user, and for many by one call."""
 
-from typing import Annotated
+from collections.abc import Callable, Coroutine
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Query, Response
+from fastapi import APIRouter, Query, Request, Response
+from fastapi.routing import APIRoute
 
-from app.dependencies import BatchServiceDep, RecommendationServiceDep
+from app.dependencies import BatchServiceDep, RecommendationServiceDep, services_of
 from app.errors import (
     CursorExpired,
     InvalidQuery,
@@ -18,25 +20,40 @@ from app.errors import (
 )
 from app.routers.languages import AcceptLanguage, told_in
 from app.routers.problems import problem_of, problems
+from app.routers.read_before import ReadBefore
 from app.schemas.batches import BatchBody, BatchList, render_batch
-from app.schemas.ids import UserId
+from app.schemas.ids import UserId, id_in
 from app.schemas.recommendations import PageOfRecommendations, RecommendationList, RecommendationsBody
 from app.schemas.strict import NoParameters
 
 router = APIRouter(tags=["recommend"])
 _UNFIT = (UnknownRelation, UnknownEntity, InvalidQuery)
 _AWAY = (NoActiveRelease, StorageUnavailable, Overloaded)
+_READ = ReadBefore()
 
 
-@router.get(
-    "/users/{user_id}/recommendations",
-    response_model=RecommendationList,
-    responses=problems(UnknownUser, *_UNFIT, CursorExpired, ReleaseNotLoaded, *_AWAY),
-)
+class _ListRoute(APIRoute):
+    """Answers what was asked in the same bytes before at once; FastAPI reads, checks and refuses the rest."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        read = super().get_route_handler()
+
+        async def answer(request: Request) -> Response:
+            user_id = id_in(request.path_params["user_id"])
+            query = None if user_id is None else _READ.get(request.scope, user_id)
+            if query is None:
+                return await read(request)
+            services = await services_of(request)
+            return told_in(await services.recommendations.recommend(query), query.language)
+
+        return answer
+
+
 async def list_recommendations(
     user_id: UserId,
     parameters: Annotated[PageOfRecommendations, Query()],
     service: RecommendationServiceDep,
+    request: Request,
     accept_language: AcceptLanguage = None,
 ) -> Response:
     """List the best items the user has not met yet, best first, page by page.
@@ -49,7 +66,19 @@ async def list_recommendations(
     are pieces of one list that is ranked once: no item comes twice, and none that was met or deleted meanwhile.
     """
     query = parameters.query(user_id, (), accept_language)
+    if parameters.cursor is None:
+        _READ.keep(request.scope, query)
     return told_in(await service.recommend(query, parameters.cursor), query.language)
+
+
+router.add_api_route(
+    "/users/{user_id}/recommendations",
+    list_recommendations,
+    methods=["GET"],
+    response_model=RecommendationList,
+    responses=problems(UnknownUser, *_UNFIT, CursorExpired, ReleaseNotLoaded, *_AWAY),
+    route_class_override=_ListRoute,
+)
 
 
 @router.post(

@@ -26,6 +26,12 @@ def _restore(segment: str) -> str:
     return segment.removeprefix(SPELLED_OUT).replace(SLASH_IN_SEGMENT, "/")
 
 
+def id_in(segment: str) -> str | None:
+    """Read the id that a segment of a path holds, as `UserId` and its like do; None where it is none."""
+    text = _restore(segment)
+    return text if id_problem(text) is None else None
+
+
 ExternalId = Annotated[str, AfterValidator(_check)]
 """An id as a query parameter: not empty, valid Unicode, no NUL, at most 800 bytes."""
 

@@ -13,6 +13,7 @@ import secrets
 import time
 from collections.abc import Callable, Collection
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Literal
 
 from app.access import SCOPES, Caller, Keys, RateLimits, Scope, StoredKey
@@ -41,6 +42,7 @@ def hash_of(secret: str) -> bytes:
     return hashlib.sha256(secret.encode("ascii")).digest()
 
 
+@lru_cache(1_024)
 def is_loopback(host: str) -> bool:
     """Tell whether an address never leaves this machine.
 
