@@ -8,6 +8,7 @@ item of that group. So groups, correlations and lengths are those of training; n
 """
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import faiss
@@ -18,7 +19,7 @@ from numpy.typing import NDArray
 from models.interface import Sizes
 from models.recommendation.tup import TUP, TUPConfig
 
-GROUPS, SHRUNK, BATCH = 32, 0.5, 1 << 16
+GROUPS, SHRUNK, BATCH, CHUNK = 32, 0.5, 1 << 16, 1 << 18
 Vectors = NDArray[np.float64]
 
 
@@ -90,15 +91,31 @@ class Shape:
 
 def model_of(shape: Shape, n_items: int, strategy: Any, norm: Any, seed: int) -> TUP:
     """Make a model of drawn items and trained users, in float64 as it is served."""
+    return model_over(shape, torch.from_numpy(shape.items(n_items, seed)).to(torch.float64), strategy, norm)
+
+
+def model_over(shape: Shape, items: torch.Tensor, strategy: Any, norm: Any) -> TUP:
+    """Make a model of (n, d) float64 items, which may be mapped from a file, and trained users."""
     d, p = shape.preferences.shape[1], len(shape.preferences)
     config = TUPConfig(embedding_size=d, n_preferences=p, strategy=strategy, norm=norm, temperature=shape.temperature)
-    model = TUP(config, Sizes(len(shape.users), 1, 0, 0, torch.full((1,), -1)), torch.Generator().manual_seed(seed))
-    tables = (shape.users, shape.items(n_items, seed), shape.preferences, shape.normals)
-    names = ("users", "items", "preferences", "preference_normals")
-    for name, table in zip(names, tables, strict=True):
-        setattr(model, name, torch.nn.Parameter(torch.from_numpy(table).to(torch.float64), requires_grad=False))
-    model.n_items = n_items
+    model = TUP(config, Sizes(len(shape.users), 1, 0, 0, torch.full((1,), -1)), torch.Generator().manual_seed(0))
+    tables = {"users": shape.users, "preferences": shape.preferences, "preference_normals": shape.normals}
+    for name, table in {**{name: torch.from_numpy(table) for name, table in tables.items()}, "items": items}.items():
+        setattr(model, name, torch.nn.Parameter(table.to(torch.float64), requires_grad=False))
+    model.n_items = len(items)
     return model
+
+
+def write_items(shape: Shape, n: int, path: Path, seed: int) -> None:
+    """Draw n items into a file, as float64 rows one after the other, at most CHUNK of them in memory at a time."""
+    with path.open("wb") as file:
+        for k, start in enumerate(range(0, n, CHUNK)):
+            file.write(shape.items(min(CHUNK, n - start), seed + k).astype(np.float64).tobytes())
+
+
+def mapped_items(path: Path, n: int, d: int) -> torch.Tensor:
+    """Map what `write_items` wrote; returns (n, d) float64."""
+    return torch.from_file(str(path), shared=False, size=n * d, dtype=torch.float64).view(n, d)
 
 
 def _groups(items: Vectors) -> NDArray[np.int64]:

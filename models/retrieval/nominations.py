@@ -47,11 +47,13 @@ class Nominations:
     """What (B,) users may like: item rows (B, m), -1 where empty, repeats allowed; bounds (B,).
 
     No item that is neither named nor excluded is nearer to the user than the bound; an infinite one says that none is
-    left. Of an index that proves nothing, a finite bound says nothing.
+    left. Of an index that proves nothing, a finite bound says nothing. `rough` ones are many and were not measured by
+    the model's distance: `Searcher` does that before it decides.
     """
 
     rows: NDArray[np.int64]
     bounds: NDArray[np.float64]
+    rough: bool = False
 
 
 class Nominator(Protocol):

@@ -2,8 +2,8 @@
 
 Each index tells a bound: no item that it left out is nearer. Once the bound lies beyond the N-th best re-scored
 distance, no item can be missing; until then twice as many are nominated. So a scan of all items is exact, and so
-are flat indexes under hard induction (docs/decisions/0003-exact-search.md). Cells prove nothing: how many of the true
-first 10 they find is measured when a release is made, and how many items are looked at is chosen by it
+are flat indexes under hard induction (docs/decisions/0003-exact-search.md). Cells and codes prove nothing: how many of
+the true first 10 they find is measured when a release is made, and how many items are looked at is chosen by it
 (training/release.py).
 """
 
@@ -16,8 +16,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from models.retrieval.items import Users
-from models.retrieval.nominations import Excluded, Nominations, Nominator
+from models.retrieval.items import ItemTable, Users
+from models.retrieval.nominations import Excluded, Nominations, Nominator, nearest
 
 SLACK = 1e-4
 """Relative room for float32 rounding in an index when its distances are held against the model's float64."""
@@ -72,6 +72,7 @@ class Searcher:
             rows, lists = user_rows[waiting], [excluded[k] for k in waiting.tolist()]
             users = Users.of(self._model, torch.from_numpy(rows))
             named = self._index.nominate(users, m, self._nominate, lists)
+            named = self._measured(users, named, m) if named.rough else named
             rankings = self._decided(rows, named, n)
             for k, ranking in zip(waiting, rankings, strict=True):
                 found[k] = ranking
@@ -79,6 +80,18 @@ class Searcher:
                 break
             waiting, m = waiting[~self._complete(named, rankings, n)], min(n_items, 2 * m)
         return found
+
+    def _measured(self, users: Users, named: Nominations, m: int) -> Nominations:
+        """Of what was named roughly, keep the m nearest of each user by the model's distance in float32."""
+        rows = np.full((len(users), min(m, named.rows.shape[1])), -1, dtype=np.int64)
+        for k, some in enumerate(named.rows):
+            some = np.unique(some[some >= 0])
+            if len(some) > m:
+                vectors = self._model.item_vectors(torch.from_numpy(some))
+                distances = ItemTable.of(vectors, self._model.space).distances(users[k : k + 1])
+                some = some[nearest(distances, m)[0][0]]
+            rows[k, : len(some)] = some
+        return Nominations(rows, named.bounds)
 
     def _complete(self, named: Nominations, rankings: Sequence[Ranking], n: int) -> NDArray[np.bool_]:
         full = np.array([len(ranking.rows) == n for ranking in rankings])

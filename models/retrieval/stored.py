@@ -3,6 +3,7 @@
     index.json            format_version, kind, and the shape that the model must have too
     items.safetensors     kinds "scan" and "cells": the item table, mapped into memory when loaded
     cells.safetensors     kind "cells": centres, order and starts
+    codes.faiss, sample.safetensors   kind "ivfpq": the vectors themselves are those of the model
     preference-*.faiss    kind "flat": one for each preference
 
 Format 1 is `index.json` with the shape alone, beside flat indexes. Why which kind:
@@ -23,11 +24,12 @@ from models.retrieval.cells import ItemCells, Progress
 from models.retrieval.exhaustive import ItemScan
 from models.retrieval.index import PreferenceIndex
 from models.retrieval.items import ItemTable
+from models.retrieval.ivfpq import ItemCodes
 from models.retrieval.nominations import IndexShape, Nominator, UnusableIndex
 
-Kind = Literal["scan", "cells", "flat"]
-KINDS: tuple[Kind, ...] = ("scan", "cells", "flat")
-Index = ItemScan | ItemCells | PreferenceIndex
+Kind = Literal["scan", "cells", "flat", "ivfpq"]
+KINDS: tuple[Kind, ...] = ("scan", "cells", "flat", "ivfpq")
+Index = ItemScan | ItemCells | PreferenceIndex | ItemCodes
 
 FORMAT_VERSION = 2
 DESCRIPTION, ITEMS, CELLS = "index.json", "items.safetensors", "cells.safetensors"
@@ -43,10 +45,12 @@ def choose_kind(n_items: int, strategy: str) -> Kind:
 def build_index(
     model: Any, items_hash: str, kind: Kind | None = None, progress: Progress = lambda done, of: None
 ) -> Index:
-    """Index the items of a preference model; `kind` None is chosen by size. `progress` is told of cells."""
+    """Index the items of a preference model; `kind` None is chosen by size. `progress` is told of cells and codes."""
     kind = kind or choose_kind(model.n_items, model.config.strategy)
     if kind == "cells":
         return ItemCells.build(model, items_hash, progress)
+    if kind == "ivfpq":
+        return ItemCodes.build(model, items_hash, progress)
     return ItemScan.build(model, items_hash) if kind == "scan" else PreferenceIndex.build(model, items_hash)
 
 
@@ -54,13 +58,15 @@ def kind_of(index: Nominator) -> Kind:
     """Name the kind of an index."""
     if isinstance(index, ItemCells):
         return "cells"
+    if isinstance(index, ItemCodes):
+        return "ivfpq"
     return "scan" if isinstance(index, ItemScan) else "flat"
 
 
 def save_index(index: Index, directory: Path) -> None:
     """Write an index into a new directory."""
     directory.mkdir(parents=True)
-    if isinstance(index, PreferenceIndex):
+    if isinstance(index, PreferenceIndex | ItemCodes):
         index.save(directory)
     else:
         save_file(index.table.tensors(), directory / ITEMS)
@@ -83,6 +89,8 @@ def load_index(directory: Path, expected: IndexShape) -> Index:
             raise UnusableIndex(f"the index has {name} {getattr(shape, name)!r}, the model {value!r}: build it again")
     if kind == "flat":
         return PreferenceIndex.load(directory, shape)
+    if kind == "ivfpq":
+        return ItemCodes.load(directory, shape)
     table = _table(directory / ITEMS, _read(directory / ITEMS), shape, shape.n_items)
     return ItemScan(table, shape) if kind == "scan" else _cells(directory / CELLS, table, shape)
 

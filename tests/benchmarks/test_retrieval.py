@@ -10,6 +10,7 @@ import torch
 pytest.importorskip("matplotlib")
 
 from benchmarks.retrieval import main
+from benchmarks.scale import main as measure_scale
 from benchmarks.shaped import Shape, model_of
 from models.checkpoint import load_checkpoint, write_checkpoint
 from models.interface import Sizes
@@ -66,3 +67,21 @@ def test_the_model_scores_drawn_items_for_trained_users(shape: Shape) -> None:
     assert scores.shape == (3, 500)
     assert scores.dtype == torch.float64
     assert bool(torch.isfinite(scores).all())
+
+
+def test_codes_are_measured_at_each_size_in_processes_of_their_own(checkpoint: Path, tmp_path: Path) -> None:
+    options = ["--sizes", "400", "900", "--embedding-size", "8", "--users", "5", "--timed", "8"]
+    out, work = tmp_path / "out", tmp_path / "work"
+    work.mkdir()
+    path = measure_scale(["--checkpoint", str(checkpoint), "--out", str(out), "--work", str(work), *options])
+    rows = json.loads(path.read_text())["rows"]
+    assert [(row["items"], row["vectors_mb"]) for row in rows] == [(400, 400 * 8 * 8 / 1e6), (900, 900 * 8 * 8 / 1e6)]
+    for row in rows:
+        search, build = row["search"], row["build"]
+        assert 0.5 < search["recall"] <= 1.0
+        assert 0 < search["p50_cpu_ms"] <= search["p99_cpu_ms"]
+        assert build["cpu_seconds"] > 0
+        assert search["memory"]["pss"] < search["memory"]["anonymous"] + search["memory"]["file"]
+    assert list(work.iterdir()) == []
+    assert (out / "growth.png").stat().st_size > 1000
+    assert "</svg>" in (out / "growth.svg").read_text()

@@ -16,7 +16,12 @@ from tests.models.test_checkpoint import TRIPLES, VOCABULARIES, checkpoint
 
 __all__ = ["checkpoint"]
 
-FILES: dict[Kind, str] = {"scan": "items.safetensors", "cells": "cells.safetensors", "flat": "preference-0001.faiss"}
+FILES: dict[Kind, str] = {
+    "scan": "items.safetensors",
+    "cells": "cells.safetensors",
+    "flat": "preference-0001.faiss",
+    "ivfpq": "codes.faiss",
+}
 # What `git lfs` leaves where the file itself was not fetched.
 POINTER = b"version https://git-lfs.github.com/spec/v1\noid sha256:" + b"a1" * 32 + b"\nsize 4096\n"
 BROKEN: list[tuple[bytes | None, str]] = [

@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import faiss
@@ -12,7 +13,7 @@ from safetensors.torch import load_file, save_file
 
 from models.interface import Sizes
 from models.registry import build, config_from
-from models.retrieval import cells, exhaustive, items
+from models.retrieval import cells, exhaustive, items, ivfpq
 from models.retrieval.index import PreferenceIndex
 from models.retrieval.nominations import IndexShape, UnusableIndex
 from models.retrieval.search import Searcher
@@ -109,8 +110,11 @@ def test_soft_search_rescores_with_the_model_and_finds_all_when_all_are_nominate
 
 @pytest.mark.parametrize("norm", ["l1", "l2"])
 @pytest.mark.parametrize("strategy", ["soft", "hard"])
-def test_cells_find_most_of_the_true_first_ten_from_a_part_of_the_items(strategy: str, norm: str) -> None:
-    found = searcher(make(strategy, norm, n_items=4000), 1000, "cells")
+@pytest.mark.parametrize("kind", ["cells", "ivfpq"])
+def test_cells_and_codes_find_most_of_the_true_first_ten_from_a_part_of_the_items(
+    kind: Kind, strategy: str, norm: str
+) -> None:
+    found = searcher(make(strategy, norm, n_items=4000), 1000, kind)
     shares = []
     for user in range(40):
         seen = np.arange(user, 4000, 3)
@@ -351,8 +355,11 @@ def test_small_and_hard_are_scanned_and_large_soft_ones_sorted_into_cells(
     assert choose_kind(n_items, strategy) == kind
 
 
-def test_progress_is_told_until_every_item_is_in_its_cell(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cells, "BATCH", 150)
+@pytest.mark.parametrize(("kind", "module"), [("cells", cells), ("ivfpq", ivfpq)])
+def test_progress_is_told_until_every_item_is_in_its_cell(
+    kind: Kind, module: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "BATCH", 150)
     told: list[tuple[int, int]] = []
-    build_index(make("soft", "l2"), "hash", "cells", lambda done, of: told.append((done, of)))
+    build_index(make("soft", "l2"), "hash", kind, lambda done, of: told.append((done, of)))
     assert told == [(150, 400), (300, 400), (400, 400)]

@@ -101,10 +101,11 @@ def test_release_makes_one_that_loads(place: Workplace, tmp_path: Path) -> None:
     assert load_release(tmp_path / "r-1").manifest["dataset"]["name"] == "[bold]films"
 
 
-def test_release_indexes_as_it_is_told(place: Workplace, tmp_path: Path) -> None:
+@pytest.mark.parametrize("kind", ["cells", "ivfpq"])
+def test_release_indexes_as_it_is_told(place: Workplace, tmp_path: Path, kind: str) -> None:
     given = ("--data", place.data, "--checkpoint", place.checkpoint, "--releases", tmp_path, "--id", "r-1")
-    assert call("release", *given, "--index", "cells")[0] == 0
-    assert load_release(tmp_path / "r-1").manifest["index"]["kind"] == "cells"
+    assert call("release", *given, "--index", kind)[0] == 0
+    assert load_release(tmp_path / "r-1").manifest["index"]["kind"] == kind
 
 
 def test_release_tells_how_probabilities_hold_and_evaluate_does_where_it_is_asked(
