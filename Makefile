@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help venv docs docs-pages demo serve test test-slow test-faults load lint format bench bench-baselines lock locks sbom compose-check clean
+.PHONY: help venv docs docs-pages demo serve test test-slow test-faults test-cluster load lint format bench bench-baselines lock locks sbom compose-check clean
 
 help:  ## what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
@@ -26,14 +26,17 @@ demo: $(STAMP)  ## sample data → trained → served on 127.0.0.1:8000, with on
 serve: $(STAMP)  ## serve what is imported and activated (settings: KTUP_*)
 	$(BIN)/python -m app serve
 
-test: $(STAMP)  ## every test but the slow ones and the faults: real PostgreSQL, real Valkey
-	$(BIN)/python -m pytest -n 2 -m "not slow and not faults"
+test: $(STAMP)  ## every test but the slow ones, the faults and the cluster: real PostgreSQL, real Valkey
+	$(BIN)/python -m pytest -n 2 -m "not slow and not faults and not cluster"
 
 test-slow: $(STAMP)  ## tests that take minutes
 	$(BIN)/python -m pytest -m slow --timeout 1800
 
 test-faults: $(STAMP)  ## real processes killed, cut off, starved and swapped; at most ten minutes on two cores
 	timeout --signal INT 600 $(BIN)/python -m pytest -n 2 -m faults --timeout 240
+
+test-cluster: $(STAMP)  ## training by several processes
+	$(BIN)/python -m pytest -m cluster --timeout 600
 
 lint: $(STAMP) docs  ## made pages are fresh, no dead link in the docs; ruff, mypy --strict, import contracts, hadolint
 	$(BIN)/ruff check .

@@ -3,7 +3,9 @@
 from dataclasses import dataclass
 from typing import Protocol
 
-from torch import Generator, Tensor
+from torch import Tensor
+
+from models.noise import Noise
 
 
 @dataclass(frozen=True)
@@ -26,7 +28,7 @@ class ItemScorer(Protocol):
     n_users: int
     n_items: int
 
-    def score_pairs(self, users: Tensor, items: Tensor, *, generator: Generator | None = None) -> Tensor:
+    def score_pairs(self, users: Tensor, items: Tensor, *, generator: Noise | None = None) -> Tensor:
         """Score (B,) users with (B,) items, int64 rows, by the literal equation; differentiable; returns (B,).
 
         `generator` draws the Gumbel noise of hard induction in training; None means no noise.
@@ -36,9 +38,7 @@ class ItemScorer(Protocol):
         """
         ...
 
-    def score_items(
-        self, users: Tensor, candidates: Tensor | None = None, *, generator: Generator | None = None
-    ) -> Tensor:
+    def score_items(self, users: Tensor, candidates: Tensor | None = None, *, generator: Noise | None = None) -> Tensor:
         """Score every item, or the (n,) candidates, for (B,) users; returns (B, n_items) or (B, n).
 
         Equal to `score_pairs` within 1e-4; differentiable too, which is how shared negatives are scored.

@@ -15,12 +15,13 @@ from dataclasses import dataclass
 from typing import Literal
 
 import torch
-from torch import Generator, Tensor
+from torch import Tensor
 from torch.nn import functional
 
 from models.geometry import PIECE_ELEMENTS, Norm, length, project, translated_length
 from models.linear_mixture import linear_mixture
 from models.mixture import soft_mixture
+from models.noise import Noise, exponential_like
 
 Strategy = Literal["hard", "soft"]
 Attention = Literal["softmax", "raw"]
@@ -55,7 +56,7 @@ class PreferenceSpace:
     temperature: float
     raw_scale: float | None = None
 
-    def induce(self, logits: Tensor, generator: Generator | None = None) -> Tensor:
+    def induce(self, logits: Tensor, generator: Noise | None = None) -> Tensor:
         """Turn (..., P) logits phi into weights (..., P); a logit of -inf is never induced: its weight is 0.
 
         Weights sum to 1, except raw ones, which are c phi and may be negative. Hard weights are one-hot; with a
@@ -69,7 +70,7 @@ class PreferenceSpace:
             return scaled.softmax(-1)
         if generator is None:
             return functional.one_hot(scaled.argmax(-1), logits.shape[-1]).to(logits.dtype)
-        noise = torch.empty_like(scaled).exponential_(generator=generator).log_().neg_()
+        noise = exponential_like(scaled, generator).log_().neg_()
         soft = (scaled.log_softmax(-1) + noise).softmax(-1)
         hard = functional.one_hot(soft.argmax(-1), logits.shape[-1]).to(soft.dtype)
         return hard - soft.detach() + soft
@@ -82,7 +83,7 @@ class PreferenceSpace:
         """Measure g for (B, d) pairs with (B, P) weights; returns (B,). Both are projected at once, as u - i."""
         return translated_length(users - items, weights @ self.preferences, weights @ self.normals, self.norm)
 
-    def grid_distances(self, users: Tensor, items: Tensor, generator: Generator | None = None) -> Tensor:
+    def grid_distances(self, users: Tensor, items: Tensor, generator: Noise | None = None) -> Tensor:
         """Measure g for every (B, d) user with every (n, d) item; returns (B, n).
 
         Squared L2 with delta = u - i is |delta|^2 + 2 delta.p + |p|^2 - 2 (w.delta)(w.delta + w.p) + |w|^2 (w.delta)^2,
@@ -145,14 +146,12 @@ class PreferenceScoring(ABC):
     def item_vectors(self, rows: Tensor | None = None) -> Tensor:
         """Give the vectors of (B,) items, or of all; returns (B, d)."""
 
-    def score_pairs(self, users: Tensor, items: Tensor, *, generator: Generator | None = None) -> Tensor:
+    def score_pairs(self, users: Tensor, items: Tensor, *, generator: Noise | None = None) -> Tensor:
         """Score (B,) users with (B,) items by eqs. (8)-(14) as they stand; returns (B,)."""
         space, u, i = self.space, self.user_vectors(users), self.item_vectors(items)
         return -space.pair_distances(u, i, space.induce(space.logits(u, i), generator))
 
-    def score_items(
-        self, users: Tensor, candidates: Tensor | None = None, *, generator: Generator | None = None
-    ) -> Tensor:
+    def score_items(self, users: Tensor, candidates: Tensor | None = None, *, generator: Noise | None = None) -> Tensor:
         """Score every item, or the (n,) candidates, for (B,) users; returns (B, n). Memory is at most B x n x P."""
         return -self.space.grid_distances(self.user_vectors(users), self.item_vectors(candidates), generator)
 

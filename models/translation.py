@@ -138,6 +138,8 @@ class MappedFacts:
         """
         order, matrices = relations.argsort(stable=True), self.matrices.unbind(0)
         present, counts = torch.unique(relations, return_counts=True)  # ascending, as in `order`
+        if not len(relations):  # the part of a batch that falls to one of many processes may have no row
+            return measure(matrices[0], *vectors)
         pieces = [torch.split(v.index_select(0, order), counts.tolist()) for v in vectors]
         measured = [measure(matrices[k], *rows) for k, *rows in zip(present.tolist(), *pieces, strict=True)]
         return torch.cat(measured).index_select(0, order.argsort())

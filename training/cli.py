@@ -31,11 +31,17 @@ from training.cli_suite import suite
 from training.config import preset_names
 from training.data.dataset import Dataset
 from training.data.indexed import IndexedDataset
+from training.distributed.processes import joined_processes
 from training.presets import SystemRecipe, load_recipe
-from training.progress import FileObserver, Observers, RichObserver, Stages
+from training.progress import FileObserver, Observers, RichObserver, Silent, Stages
 from training.refit import refit_config
 from training.release import calibration_rows, make_release
 from training.trainer import train
+
+ShardOption = Annotated[
+    bool,
+    typer.Option("--shard-tables", help="Under torchrun: each process holds a part of the users, items and entities."),
+]
 
 RELEASE_STAGES = 4
 """Measuring, indexing, calibrating, recall; sorting into cells is a fifth where there are many items."""
@@ -75,23 +81,34 @@ def train_command(
     progress: Annotated[
         Path | None, typer.Option(help="A JSON file to keep up to date with how far the run is, for others to read.")
     ] = None,
+    shard_tables: ShardOption = False,
     with_report: ReportOption = True,
 ) -> None:
-    """Train a model; the best epoch on validation becomes OUT/checkpoint, and OUT/report.html tells how it went."""
+    """Train a model; the best epoch on validation becomes OUT/checkpoint, and OUT/report.html tells how it went.
+
+    Started by torchrun, several processes train one model: docs/how-to/train-on-several-machines.md.
+    """
     with told_plainly():
         recipe = load_recipe(preset, system, parse_overrides(settings or []))
-        _note_cold_start(recipe, warm_starts or [])
         set_threads(threads)
-        loaded = Dataset.load(data)
-        dataset = IndexedDataset.of(loaded)
-        for path in warm_starts or []:
-            _note_other_data(path, dataset)
-        with RichObserver(recipe.config.epochs) as observer:
-            told = Observers(observer, *([FileObserver(progress, recipe.config.epochs)] if progress else []))
-            result = train(recipe.config, dataset, run, choose_device(device), told, resume, warm_starts or [])
-        say(f"best epoch {result.best_epoch} of {len(result.history)}: {result.checkpoint}")
-        if with_report:
-            report_of_run(run, loaded, choose_device(device))
+        with joined_processes(device) as processes:
+            loaded = processes.together(lambda: Dataset.load(data))
+            dataset = IndexedDataset.of(loaded)
+            if processes.leads:
+                _note_cold_start(recipe, warm_starts or [])
+                for path in warm_starts or []:
+                    _note_other_data(path, dataset)
+            with RichObserver(recipe.config.epochs) if processes.leads else Silent() as observer:
+                told = Observers(
+                    observer, *([FileObserver(progress, recipe.config.epochs)] if progress and processes.leads else [])
+                )
+                here = processes.device(choose_device(device))
+                given = recipe.config, dataset, run, here, told, resume, warm_starts or []
+                result = train(*given, processes, shard_tables)
+        if processes.leads:
+            say(f"best epoch {result.best_epoch} of {len(result.history)}: {result.checkpoint}")
+            if with_report:
+                report_of_run(run, loaded, here)
 
 
 @app.command("refit")
@@ -108,19 +125,24 @@ def refit_command(
         bool, typer.Option(help="Learn from the validation facts, too; `release` then needs --probabilities-of.")
     ] = True,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --out after a stop or kill.")] = False,
+    shard_tables: ShardOption = False,
     with_report: ReportOption = True,
 ) -> None:
     """Train a checkpoint's settings again, on the validation rows too, for serving."""
     with told_plainly():
         config = refit_config(checkpoint, warm_starts or [], facts)
         set_threads(threads)
-        loaded = Dataset.load(data)
-        dataset = IndexedDataset.of(loaded)
-        with RichObserver(config.stop_epoch or config.epochs) as observer:
-            result = train(config, dataset, run, choose_device(device), observer, resume, warm_starts or [])
-        say(f"refit of {len(result.history)} epochs: {result.checkpoint}")
-        if with_report:
-            report_of_run(run, loaded, choose_device(device))
+        with joined_processes(device) as processes:
+            loaded = processes.together(lambda: Dataset.load(data))
+            dataset = IndexedDataset.of(loaded)
+            with RichObserver(config.stop_epoch or config.epochs) if processes.leads else Silent() as observer:
+                here = processes.device(choose_device(device))
+                given = config, dataset, run, here, observer, resume, warm_starts or []
+                result = train(*given, processes, shard_tables)
+        if processes.leads:
+            say(f"refit of {len(result.history)} epochs: {result.checkpoint}")
+            if with_report:
+                report_of_run(run, loaded, here)
 
 
 @app.command("release")

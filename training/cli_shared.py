@@ -15,6 +15,7 @@ from safetensors import SafetensorError
 from models.checkpoint import CheckpointError
 from training.config import ConfigError
 from training.data.errors import DatasetError
+from training.distributed.processes import StoppedByAnotherProcess
 from training.release import ReleaseError
 from training.reports.results import ReportError
 from training.run_state import ResumeError
@@ -40,6 +41,8 @@ def told_plainly() -> Iterator[None]:
     """Turn the errors that people can cause into one message and exit code 2."""
     try:
         yield
+    except StoppedByAnotherProcess:
+        raise typer.Exit(2) from None
     except EXPECTED as error:
         _fail(str(error))
     except (SafetensorError, PolarsError) as error:

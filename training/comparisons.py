@@ -10,12 +10,14 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Protocol, Self
+from typing import Any, Protocol, Self
 
 import torch
 from torch import Tensor
 
 Place = Callable[[str, Tensor], Tensor]
+Batches = tuple[Any, Any]
+"""What a step takes of interactions, and of triples: a `Comparison` each, or None."""
 USERS, ITEMS, ENTITIES = "users", "items", "entities"
 
 
@@ -49,7 +51,10 @@ class Pairs:
 
 @dataclass(frozen=True)
 class SharedPairs:
-    """(B,) users and their items, (K,) negatives of all, and (B, K) `excluded`: those that are none for a user."""
+    """(B,) users and their items, (K,) negatives of all, and `excluded`: those that are none for a user.
+
+    `excluded` is (b, K): of the rows alone that this process takes (training/shares.py); of all where it is alone.
+    """
 
     users: Tensor
     positives: Tensor
@@ -64,13 +69,15 @@ class SharedPairs:
 
 @dataclass(frozen=True)
 class Listed:
-    """(B,) users: their items are compared with all others."""
+    """(B,) users: their items are compared with all others, so all `n_items` are touched, and keep their rows."""
 
     users: Tensor
+    n_items: int
 
     def over(self, place: Place) -> Self:
-        """Give the same batch with its rows replaced."""
-        raise TypeError("a batch of whole users compares with all items: it touches every row")
+        """Give the same batch with its users replaced; items are all there, and so each is where it was."""
+        place(ITEMS, torch.arange(self.n_items, device=self.users.device))
+        return type(self)(place(USERS, self.users), self.n_items)
 
 
 @dataclass(frozen=True)
@@ -110,7 +117,10 @@ class Facts:
 
 @dataclass(frozen=True)
 class SharedFacts:
-    """(B, 3) triples, (K,) entities of all, and (B, K) which of those are known as tails, and as heads."""
+    """(B, 3) triples, (K,) entities of all, and (b, K) which of those are known as tails, and as heads.
+
+    b are the rows alone that this process takes (training/shares.py); all B where it is alone.
+    """
 
     triples: Tensor
     entities: Tensor

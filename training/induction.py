@@ -23,6 +23,7 @@ from torch import Tensor
 
 from models.retrieval.ranking import RowLists
 from training.data.indexed import UNALIGNED, IndexedDataset
+from training.shares import WHOLE, Share
 
 MOST_EVIDENCE = 4.0
 """Nats. Beyond that a tie is certain, and more of the same must not outweigh every other."""
@@ -46,10 +47,10 @@ class InductionTargets:
         places = torch.searchsorted(self.keys, asked).clamp_max(len(self.keys) - 1)
         return self.weights[places] * (self.keys[places] == asked).unsqueeze(1)
 
-    def loss(self, logits: Tensor, users: Tensor, items: Tensor) -> Tensor:
+    def loss(self, logits: Tensor, users: Tensor, items: Tensor, share: Share = WHOLE) -> Tensor:
         """Give the cross-entropy -sum_k q_k log softmax_k of (B, P) logits: a mean over the pairs that have a tie."""
         wanted = self.of(users, items)
-        tied = wanted.sum().clamp_min(1.0)
+        tied = share.total(wanted.sum()).clamp_min(1.0)
         return -(wanted * logits.log_softmax(-1)).sum() / tied
 
 

@@ -1,4 +1,8 @@
-"""From a batch to a loss: what each task asks of a model, and how lambda joins the two."""
+"""From a batch to a loss: what each task asks of a model, and how lambda joins the two.
+
+Batches are drawn alike by all processes that train together. Each gives the loss of its own rows, by its `share`.
+`ids`, where it is given, is the batch as it was drawn, while `batch` has its rows in those of a smaller model.
+"""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -21,6 +25,8 @@ from training.sampling import items as item_sampling
 from training.sampling import triples as triple_sampling
 from training.sampling.membership import KnownFacts, KnownSet
 from training.sampling.rejected import RejectedFacts
+from training.shares import WHOLE, Share
+from training.teaching import TaughtPairs, penalties, taught
 
 
 @dataclass(frozen=True)
@@ -32,6 +38,7 @@ class RecommendationObjective:
     known: KnownSet
     n_items: int
     induction: InductionTargets | None = None
+    share: Share = WHOLE
 
     @property
     def draws_ahead(self) -> bool:
@@ -44,24 +51,31 @@ class RecommendationObjective:
         if self.draws_ahead:
             return Pairs(users, positives, *item_sampling.own_negatives(self.known, users, self.n_items, generator))
         negatives = item_sampling.shared_negatives(self.n_items, self.settings.negatives, generator, users.device)
-        return SharedPairs(users, positives, negatives, item_sampling.collisions(self.known, users, negatives))
+        own_users = users[self.share.rows(len(users))]
+        return SharedPairs(users, positives, negatives, item_sampling.collisions(self.known, own_users, negatives))
 
-    def loss(self, model: Any, batch: Pairs | SharedPairs, generator: Generator) -> Tensor:
+    def loss(
+        self, model: Any, batch: Pairs | SharedPairs, generator: Generator, ids: Pairs | SharedPairs | None = None
+    ) -> Tensor:
         """Give the loss of a batch; draws Gumbel noise for hard induction.
 
         The `penalties` join it, over the positives and negatives of the batch alike.
         """
-        items = torch.cat([batch.positives, batch.negatives])
+        share, of, ids = self.share, len(batch.users), ids or batch
+        mine = share.rows(of)
+        users, positives = batch.users[mine], batch.positives[mine]
         if isinstance(batch, Pairs):
-            scores = model.score_pairs(batch.users.repeat(2), items, generator=generator)
-            positive, negative = scores.chunk(2)
-            loss = losses.bpr(positive, negative, batch.usable)
+            items, noise = torch.cat([positives, batch.negatives[mine]]), share.noise(generator, mine, of, repeats=2)
+            positive, negative = model.score_pairs(users.repeat(2), items, generator=noise).chunk(2)
+            loss = losses.bpr(positive, negative, batch.usable[mine], share)
         else:
-            positive = model.score_pairs(batch.users, batch.positives, generator=generator)
-            negative = model.score_items(batch.users, batch.negatives, generator=generator)
-            loss = losses.sampled_softmax(positive, negative, batch.excluded, self.settings.sharpness)
-        loss = loss + penalties(self.settings, model, items)
-        return loss + taught(self.settings, self.induction, model, (batch.users, batch.positives), generator)
+            noise = share.noise(generator, mine, of)
+            positive = model.score_pairs(users, positives, generator=noise)
+            negative = model.score_items(users, batch.negatives, generator=noise)
+            loss = losses.sampled_softmax(positive, negative, batch.excluded, self.settings.sharpness, share)
+        loss = loss + penalties(self.settings, model, (batch.positives, batch.negatives), share)
+        pairs = TaughtPairs(batch.users, batch.positives, ids.users, ids.positives)
+        return loss + taught(self.settings, self.induction, model, pairs, generator, share)
 
 
 @dataclass(frozen=True)
@@ -77,35 +91,45 @@ class ListwiseObjective:
     known: RowLists
     n_items: int
     induction: InductionTargets | None = None
+    share: Share = WHOLE
 
     draws_ahead = False
 
     def draw(self, rows: Tensor, generator: Generator) -> Listed:
         """Take (B, 1) user rows; what they are compared with is drawn, where it is, with the loss."""
-        return Listed(rows[:, 0])
+        return Listed(rows[:, 0], self.n_items)
 
-    def loss(self, model: Any, batch: Listed, generator: Generator) -> Tensor:
+    def loss(self, model: Any, batch: Listed, generator: Generator, ids: Listed | None = None) -> Tensor:
         """Give the loss of (B,) users.
 
         Where the catalogue has no more than `negatives` items, all are scored: (B, n_items) numbers at once. Else that
         many are drawn, and the sum over the others is estimated from them.
         """
-        users, device, s = batch.users, batch.users.device, self.settings.sharpness
-        positions, items = self._pairs(self.positives, users)
+        share, s, known_as = self.share, self.settings.sharpness, (ids or batch).users
+        all_positions, all_items = self._pairs(self.positives, known_as)
+        mine = share.rows(len(known_as))
+        pairs = _within(all_positions, mine) if share.of > 1 else slice(0, len(all_items))
+        users, known_as = batch.users[mine], known_as[mine]
+        positions, items = all_positions[pairs] - mine.start, all_items[pairs]
+        noise = share.noise(generator, mine, len(batch.users))
         if self.n_items <= self.settings.negatives:
-            drawn = torch.arange(self.n_items, device=device)
-            scores = s * model.score_items(users, generator=generator)
+            drawn = torch.arange(self.n_items, device=users.device)
+            scores = s * model.score_items(users, generator=noise)
             positive = scores[positions, items]
-            others = scores.index_put(self._pairs(self.known, users), scores.new_tensor(losses.EXCLUDED))
+            others = scores.index_put(self._pairs(self.known, known_as), scores.new_tensor(losses.EXCLUDED))
             total = torch.logsumexp(others, dim=1)
         else:
-            drawn = item_sampling.shared_negatives(self.n_items, self.settings.negatives, generator, device)
-            positive = s * model.score_pairs(users[positions], items, generator=generator)
-            total = self._estimate(s * model.score_items(users, drawn, generator=generator), users, drawn)
+            drawn = item_sampling.shared_negatives(self.n_items, self.settings.negatives, generator, users.device)
+            noise_of_pairs = share.noise(generator, pairs, len(all_items))
+            positive = s * model.score_pairs(users[positions], items, generator=noise_of_pairs)
+            total = self._estimate(s * model.score_items(users, drawn, generator=noise), known_as, drawn)
         counts = torch.bincount(positions, minlength=len(users))[positions].to(positive.dtype)
-        loss = losses.listwise(positive, total[positions], counts**-self.settings.user_balance)
-        loss = loss + penalties(self.settings, model, torch.cat([items, drawn]))
-        return loss + taught(self.settings, self.induction, model, (users[positions], items), generator)
+        loss = losses.listwise(positive, total[positions], counts**-self.settings.user_balance, share)
+        loss = loss + penalties(self.settings, model, (all_items, drawn), share)
+        taught_pairs = TaughtPairs(
+            batch.users[all_positions], all_items, (ids or batch).users[all_positions], all_items
+        )
+        return loss + taught(self.settings, self.induction, model, taught_pairs, generator, share)
 
     def _estimate(self, scores: Tensor, users: Tensor, drawn: Tensor) -> Tensor:
         """Estimate log sum exp over a user's negatives from (B, K) drawn ones: their mean, times how many there are."""
@@ -121,52 +145,10 @@ class ListwiseObjective:
         return torch.from_numpy(positions).to(users.device), torch.from_numpy(columns).to(users.device)
 
 
-def penalties(settings: RecommendationLoss, model: Any, items: Tensor) -> Tensor:
-    """Give what the objective adds for the model itself: its own regulariser over `items`, orthogonality of its space.
-
-    The orthogonality is that of its own preferences (of KTUP: p and w_p, without the relations).
-    """
-    total = torch.zeros((), device=items.device)
-    if hasattr(model, "regulariser"):
-        total = total + settings.regulariser_weight * model.regulariser(items)
-    if settings.orthogonality_weight and hasattr(model, "space"):
-        orthogonality = losses.orthogonality(model.preferences, model.preference_normals)
-        total = total + settings.orthogonality_weight * orthogonality
-    return total
-
-
-TAUGHT_PAIRS = 2048
-"""Most pairs of a batch that are taught what they induce; drawn where there are more."""
-
-
-def taught(
-    settings: RecommendationLoss,
-    targets: InductionTargets | None,
-    model: Any,
-    pairs: tuple[Tensor, Tensor],
-    generator: Generator,
-) -> Tensor | float:
-    """Give the weighted losses of what training pairs induce and what it carries, or 0 where nothing is taught.
-
-    Necessity: a pair must score better with what it induces than with the first preference of that left out; this
-    moves vectors, not the induction itself.
-    """
-    if targets is None:
-        return 0.0
-    users, items = pairs
-    if len(users) > TAUGHT_PAIRS:
-        chosen = torch.randint(len(users), (TAUGHT_PAIRS,), generator=generator, device=users.device)
-        users, items = users[chosen], items[chosen]
-    space, u, i = model.space, model.user_vectors(users), model.item_vectors(items)
-    logits = space.logits(u, i)
-    loss = settings.induction_weight * targets.loss(logits / space.temperature, users, items)
-    if settings.necessity_weight and logits.shape[-1] > 1:  # without its only preference a pair would have none
-        held = logits.detach()
-        first = functional.one_hot(held.argmax(-1), held.shape[-1]).bool()
-        without = space.pair_distances(u, i, space.induce(held.masked_fill(first, float("-inf"))))
-        gained = without - space.pair_distances(u, i, space.induce(held))
-        loss = loss + settings.necessity_weight * functional.softplus(-settings.sharpness * gained).mean()
-    return loss
+def _within(positions: Tensor, rows: slice) -> slice:
+    """Find which of the ascending (n,) positions lie in a range of rows."""
+    edges = torch.tensor([rows.start, rows.stop], device=positions.device)
+    return slice(*torch.searchsorted(positions, edges).tolist())
 
 
 @dataclass(frozen=True)
@@ -182,6 +164,7 @@ class CompletionObjective:
     known_facts: KnownFacts
     n_entities: int
     rejected: RejectedFacts | None = None
+    share: Share = WHOLE
 
     @property
     def draws_ahead(self) -> bool:
@@ -196,12 +179,19 @@ class CompletionObjective:
             return Facts(triples, *drawn_ones, rejections)
         heads, relations, tails = triples.unbind(1)
         shared = triple_sampling.shared_entities(self.n_entities, self.settings.negatives, generator, triples.device)
-        as_tails = self.known_facts.as_tails(heads, relations, shared)
-        as_heads = self.known_facts.as_heads(relations, tails, shared)
+        mine = self.share.rows(len(triples))
+        as_tails = self.known_facts.as_tails(heads[mine], relations[mine], shared)
+        as_heads = self.known_facts.as_heads(relations[mine], tails[mine], shared)
         return SharedFacts(triples, shared, as_tails, as_heads, rejections)
 
-    def loss(self, model: Any, batch: Facts | SharedFacts, generator: Generator) -> Tensor:
-        """Give the loss of a batch; nothing is drawn."""
+    def loss(
+        self,
+        model: Any,
+        batch: Facts | SharedFacts,
+        generator: Generator,
+        ids: Facts | SharedFacts | None = None,
+    ) -> Tensor:
+        """Give the loss of a batch; nothing is drawn, and nothing depends on which entities its rows are."""
         loss = self._of_facts(model, batch)
         if batch.rejections is None:
             return loss
@@ -209,11 +199,12 @@ class CompletionObjective:
         if self.settings.loss == "margin" and self.settings.reduction == "sum":
             return loss + of_rejected.sum()
         rows = len(batch.triples)
-        return (rows * loss + of_rejected.sum()) / (rows + len(of_rejected))
+        return (rows * loss + of_rejected.sum()) / (rows + len(batch.rejections.false))
 
     def _of_rejected(self, model: Any, pairs: Rejections) -> Tensor:
-        """Give (R,) losses: the batch's own kind, with the rejected fact for the only negative."""
-        false, true = (model.score_triples(*rows.T.contiguous()) for rows in (pairs.false, pairs.true))
+        """Give losses of this share's rejected facts: the batch's own kind, with such a fact for the only negative."""
+        mine = self.share.rows(len(pairs.false))
+        false, true = (model.score_triples(*rows[mine].T.contiguous()) for rows in (pairs.false, pairs.true))
         if self.settings.loss == "margin":
             hinged: Tensor = (self.settings.margin + false - true).clamp_min(0.0)
             return hinged
@@ -221,21 +212,29 @@ class CompletionObjective:
         return pairwise
 
     def _of_facts(self, model: Any, batch: Facts | SharedFacts) -> Tensor:
+        share, mine = self.share, self.share.rows(len(batch.triples))
+        triples = batch.triples[mine]
         if isinstance(batch, Facts):
-            scores = model.score_triples(*torch.cat([batch.triples, batch.corrupted]).T.contiguous())
+            usable = batch.usable[mine]
+            scores = model.score_triples(*torch.cat([triples, batch.corrupted[mine]]).T.contiguous())
             positive, negative = scores.chunk(2)
-            loss = losses.margin(positive, negative, batch.usable, self.settings.margin)
+            loss = losses.margin(positive, negative, usable, self.settings.margin, share)
             return loss * batch.usable.sum() if self.settings.reduction == "sum" else loss
-        heads, relations, tails = batch.triples.unbind(1)
+        heads, relations, tails = triples.unbind(1)
         positive, s = model.score_triples(heads, relations, tails), self.settings.sharpness
         as_tails = model.score_tails(heads, relations, batch.entities)
         as_heads = model.score_heads(relations, tails, batch.entities)
-        of_tails = losses.sampled_softmax(positive, as_tails, batch.as_tails, s)
-        return (of_tails + losses.sampled_softmax(positive, as_heads, batch.as_heads, s)) / 2
+        of_tails = losses.sampled_softmax(positive, as_tails, batch.as_tails, s, share)
+        return (of_tails + losses.sampled_softmax(positive, as_heads, batch.as_heads, s, share)) / 2
 
 
 def objectives_of(
-    model: Any, config: TrainingConfig, dataset: IndexedDataset, avoid: Sequence[str], device: torch.device
+    model: Any,
+    config: TrainingConfig,
+    dataset: IndexedDataset,
+    avoid: Sequence[str],
+    device: torch.device,
+    share: Share = WHOLE,
 ) -> tuple[RecommendationObjective | ListwiseObjective | None, CompletionObjective | None]:
     """Give an objective for each task that the model does; negatives avoid what the splits of `avoid` hold."""
     recommendation: RecommendationObjective | ListwiseObjective | None = None
@@ -243,14 +242,14 @@ def objectives_of(
     if hasattr(model, "score_items"):
         teaches = config.recommendation.induction_weight > 0 and hasattr(model, "space") and hasattr(model, "facts")
         targets = induction_targets(dataset, device) if teaches else None
-        recommendation = _recommendation_of(config.recommendation, dataset, avoid, device, targets)
+        recommendation = _recommendation_of(config.recommendation, dataset, avoid, device, targets, share)
     if hasattr(model, "score_triples"):
         facts = np.concatenate([dataset.triples[split] for split in avoid])
         known = KnownSet(facts, (n_entities, len(dataset.relations), n_entities), device)
         lists = KnownFacts(facts, n_entities, len(dataset.relations))
         train = dataset.triples["train"]
         rejected = RejectedFacts.of(dataset.rejected, train, device)
-        completion = CompletionObjective(config.completion, train, known, lists, n_entities, rejected)
+        completion = CompletionObjective(config.completion, train, known, lists, n_entities, rejected, share)
     return recommendation, completion
 
 
@@ -260,13 +259,14 @@ def _recommendation_of(
     avoid: Sequence[str],
     device: torch.device,
     targets: InductionTargets | None,
+    share: Share,
 ) -> RecommendationObjective | ListwiseObjective:
     sizes, train = (len(dataset.users), len(dataset.items)), dataset.interactions["train"]
     pairs = np.concatenate([dataset.interactions[split] for split in avoid])
     if settings.loss != "listwise":
-        return RecommendationObjective(settings, train, KnownSet(pairs, sizes, device), sizes[1], targets)
+        return RecommendationObjective(settings, train, KnownSet(pairs, sizes, device), sizes[1], targets, share)
     positives, known = (RowLists.of_pairs(rows, sizes[0]) for rows in (train, pairs))
-    return ListwiseObjective(settings, np.unique(train[:, :1], axis=0), positives, known, sizes[1], targets)
+    return ListwiseObjective(settings, np.unique(train[:, :1], axis=0), positives, known, sizes[1], targets, share)
 
 
 BLOCK_ROWS = 1 << 16

@@ -46,6 +46,22 @@ class RichObserver:
         self._console.print(describe(record), highlight=False, soft_wrap=True)
 
 
+class Silent:
+    """Watches a run without a word, where another process tells of it."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Nothing was shown."""
+
+    def step(self, epoch: int, done: int, of: int) -> None:
+        """Say nothing of steps."""
+
+    def epoch(self, record: dict[str, Any]) -> None:
+        """Say nothing of epochs."""
+
+
 class Stages:
     """Shows the stages of a task on the terminal: which one it is, of how many, and since when.
 

@@ -3,7 +3,7 @@
 import hashlib
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,8 +14,11 @@ from safetensors.torch import save_file
 from torch import Generator, Tensor, nn
 from torch.optim import Optimizer
 
+from models.checkpoint import read_manifest
 from training.config import TrainingConfig
 from training.data.indexed import IndexedDataset
+from training.distributed.processes import ALONE, Processes
+from training.distributed.whole import like, own_part, whole_state
 
 STATE, CHECKPOINT, HISTORY = "state.safetensors", "checkpoint", "history.json"
 
@@ -54,6 +57,13 @@ def check_folder(run: Path, resume: bool) -> None:
         raise ResumeError(f"{run} holds a run already; add --resume to go on with it, or choose another folder")
 
 
+def ended_before(run: Path) -> tuple[int, list[dict[str, Any]]] | None:
+    """Give the best epoch and the history of a run that has ended with a checkpoint, or None."""
+    if not (run / CHECKPOINT).is_dir():
+        return None
+    return read_manifest(run / CHECKPOINT)["epoch"], json.loads((run / HISTORY).read_text(encoding="utf-8"))
+
+
 def fingerprint_of(config: TrainingConfig, dataset: IndexedDataset, warm_starts: Sequence[dict[str, Any]] = ()) -> str:
     """Give a digest of settings, data and warm starts: what a resumed run must have in common with the stopped one.
 
@@ -68,61 +78,100 @@ def fingerprint_of(config: TrainingConfig, dataset: IndexedDataset, warm_starts:
 
 
 def save_state(
-    run: Path, fingerprint: str, model: nn.Module, optimiser: Optimizer, generator: Generator, progress: Progress
+    run: Path,
+    fingerprint: str,
+    model: nn.Module,
+    optimiser: Optimizer,
+    generator: Generator,
+    progress: Progress,
+    processes: Processes = ALONE,
 ) -> None:
-    """Write everything that the next epoch depends on; the old state stays until the new one is complete."""
-    tensors = {f"model.{name}": tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
-    for index, state in optimiser.state_dict()["state"].items():
-        for name, tensor in state.items():
-            tensors[f"optimiser.{index}.{name}"] = tensor.detach().cpu().contiguous()
-    tensors["generator"] = generator.get_state().cpu()
+    """Write everything that the next epoch depends on; the old state stays until the new one is complete.
+
+    The first of several processes writes, tables as a whole: any number of processes can go on with it.
+    """
+    tensors = {f"model.{name}": tensor for name, tensor in model.state_dict().items()}
+    for index, parameter in enumerate(model.parameters()):
+        for name, tensor in optimiser.state.get(parameter, {}).items():
+            tensors[f"optimiser.{index}.{name}"] = tensor
+    tensors["generator"] = generator.get_state()
+    whole = whole_state(tensors, processes)
     values = {**vars(progress), "best_value": None if progress.best_epoch == 0 else progress.best_value}
-    temporary = run / f".{STATE}.partial"
     metadata = {"fingerprint": fingerprint, "device": generator.device.type, "progress": json.dumps(values)}
-    save_file(tensors, temporary, metadata=metadata)
+    processes.first(lambda: _write(run, whole, metadata))
+
+
+def _write(run: Path, tensors: Mapping[str, Tensor], metadata: dict[str, str]) -> None:
+    temporary = run / f".{STATE}.partial"
+    save_file({name: t.detach().cpu().contiguous() for name, t in tensors.items()}, temporary, metadata=metadata)
     with temporary.open("rb") as file:
         os.fsync(file.fileno())
     temporary.replace(run / STATE)
 
 
-def load_state(run: Path, fingerprint: str, model: nn.Module, optimiser: Optimizer, generator: Generator) -> Progress:
-    """Bring model, optimiser and generator back to the last complete epoch.
+def load_state(
+    run: Path,
+    fingerprint: str,
+    model: nn.Module,
+    optimiser: Optimizer,
+    generator: Generator,
+    processes: Processes = ALONE,
+) -> Progress:
+    """Bring model, optimiser and generator back to the last complete epoch; the first of several processes reads.
 
     Raises:
         ResumeError: the state is cut, or of other settings, data or warm starts, or of another kind of device.
     """
-    path = run / STATE
+    tensors: dict[str, Tensor] = {}
+
+    def read() -> tuple[dict[str, Any], dict[str, tuple[torch.Size, torch.dtype]]]:
+        values, found = _read(run / STATE, fingerprint, generator.device.type)
+        tensors.update(found)
+        return values, {name: (tensor.shape, tensor.dtype) for name, tensor in found.items()}
+
+    values, kinds = processes.first(read)
+    parameters = list(model.parameters())
+    places = {p: k for k, p in enumerate(p for group in optimiser.param_groups for p in group["params"])}
+    of_model, state = model.state_dict(), optimiser.state_dict()
+    for name, (shape, dtype) in kinds.items():
+        tensor = tensors.pop(name) if name in tensors else torch.empty(shape, dtype=dtype)
+        processes.copy_(tensor)
+        kind, _, rest = name.partition(".")
+        if kind == "model":
+            of_model[rest] = like(tensor, of_model[rest])
+        elif kind == "optimiser":
+            index, _, key = rest.partition(".")
+            parameter = parameters[int(index)]
+            kept = like(tensor, parameter) if tensor.shape == parameter.shape else tensor
+            state["state"].setdefault(places[parameter], {})[key] = kept
+        else:
+            generator.set_state(tensor)
+    model.load_state_dict(of_model)
+    optimiser.load_state_dict(state)
+    return Progress(**{**values, "best_value": float("-inf") if values["best_value"] is None else values["best_value"]})
+
+
+def _read(path: Path, fingerprint: str, device: str) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    """Read what the loop remembers, and the tensors, from a state that this run can go on with."""
     try:
         with safe_open(path, framework="pt") as file:
             metadata = file.metadata()
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dict
-        values, device = json.loads(metadata["progress"]), metadata["device"]
+        values, found = json.loads(metadata["progress"]), metadata["device"]
     except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
         raise ResumeError(f"{path} cannot be read: {error}; start again in an empty folder") from error
     if metadata["fingerprint"] != fingerprint:
         raise ResumeError(
             f"{path} belongs to other settings or another data set or warm start; start again in an empty folder"
         )
-    if device != generator.device.type:  # the two draw other numbers, and their states do not fit each other
-        raise ResumeError(f"{path} was made on {device}; go on with --device {device}")
-    model.load_state_dict(_under("model.", tensors))
-    state = optimiser.state_dict()
-    for name, tensor in _under("optimiser.", tensors).items():
-        index, key = name.split(".", 1)
-        state["state"].setdefault(int(index), {})[key] = tensor
-    optimiser.load_state_dict(state)
-    generator.set_state(tensors["generator"])
-    values["best_value"] = float("-inf") if values["best_value"] is None else values["best_value"]
-    return Progress(**values)
+    if found != device:  # the two draw other numbers, and their states do not fit each other
+        raise ResumeError(f"{path} was made on {found}; go on with --device {found}")
+    return values, tensors
 
 
-def _under(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-    return {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
-
-
-def all_finite(model: nn.Module) -> str | None:
-    """Name the first parameter that is not finite, or None."""
-    for name, parameter in model.named_parameters():
-        if not bool(torch.isfinite(parameter).all()):
-            return name
-    return None
+def all_finite(model: nn.Module, processes: Processes = ALONE) -> str | None:
+    """Name the first parameter that is not finite, on any of the processes, or None."""
+    named = list(model.named_parameters())
+    flags = torch.stack([~torch.isfinite(own_part(parameter)).all() for _, parameter in named])
+    broken = processes.total(flags.int()).nonzero()
+    return named[int(broken[0])][0] if len(broken) else None

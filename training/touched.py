@@ -21,21 +21,13 @@ from collections.abc import Mapping
 from typing import Any
 
 import torch
-from torch import Generator, Tensor, nn
+from torch import Tensor, nn
 from torch.optim import Adam, Optimizer
 
-from models.interface import Sizes
-from training.comparisons import ENTITIES, ITEMS, USERS, Comparison
-from training.steps import Batches, step_down
-
-VOCABULARY_OF: Mapping[str, str] = {
-    "users": USERS,
-    "user_biases": USERS,
-    "items": ITEMS,
-    "item_biases": ITEMS,
-    "entities": ENTITIES,
-}
-"""The tables that are stepped by rows, and whose rows they have; all others are small, or touched as a whole."""
+from training.comparisons import Batches
+from training.distributed.gradients import GradientSum
+from training.steps import step_down
+from training.touched_rows import SmallModel, put_rows, tables_of
 
 AGES = 256
 
@@ -43,79 +35,39 @@ AGES = 256
 class TouchedSteps:
     """The steps of one epoch over the rows of users, items and entities that its batches touch."""
 
-    def __init__(self, model: nn.Module, optimiser: Optimizer, clip_norm: float | None) -> None:
-        self._clip_norm, self._optimiser = clip_norm, optimiser
-        parameters = dict(model.named_parameters())
-        self._tables = {name: _Table(parameters[name], optimiser) for name in parameters if name in VOCABULARY_OF}
-        sizes = {VOCABULARY_OF[name]: len(table.whole) for name, table in self._tables.items()}
-        self._rows = {vocabulary: _Rows(size, _device(model)) for vocabulary, size in sizes.items()}
-        self._alignment: Tensor | None = getattr(model, "alignment", None)
-        self._model, self._small = model, _shell_of(model)
-        self._empty = {name: self._small.get_parameter(name) for name in self._tables}
-        self._others = {name: p for name, p in parameters.items() if name not in self._tables}
-        for name, parameter in self._others.items():
-            setattr(self._small, name, parameter)
-        self._small_optimiser = type(optimiser)(list(self._others.values()) or [_none()], **_options(optimiser))
+    def __init__(
+        self, model: nn.Module, optimiser: Optimizer, clip_norm: float | None, gradients: GradientSum | None = None
+    ) -> None:
+        self._clip_norm, self._optimiser, self._gradients = clip_norm, optimiser, gradients
+        self._tables = {name: _Table(table, optimiser) for name, table in tables_of(model).items()}
+        self._model, self._small = model, SmallModel(model)
+        others = list(self._small.others.values())
+        self._small_optimiser = type(optimiser)(others or [_none()], **_options(optimiser))
         self._small_optimiser.state = optimiser.state
 
     def open(self, batches: Batches) -> tuple[Any, Batches]:
         """Copy what the batches touch, up to date, into the small model; give it, and the batches in its rows."""
-        touched: dict[str, list[Tensor]] = {}
-        for batch in batches:
-            if batch is not None:
-                batch.over(lambda vocabulary, rows: _noted(touched, vocabulary, rows))
-        if self._alignment is not None and ITEMS in touched:
-            entities = self._alignment[torch.cat(touched[ITEMS])]
-            touched.setdefault(ENTITIES, []).append(entities[entities >= 0])
-        for vocabulary, rows in touched.items():
-            self._rows[vocabulary].take(rows)
-        self._opened = [name for name in self._tables if VOCABULARY_OF[name] in touched]
-        for name in self._opened:
-            setattr(self._small, name, self._tables[name].open(self._rows[VOCABULARY_OF[name]].rows))
-        if self._alignment is not None and ITEMS in touched:
-            aligned = self._alignment[self._rows[ITEMS].rows]
-            places = self._rows[ENTITIES].places(aligned.clamp_min(0))
-            self._small.alignment = torch.where(aligned >= 0, places, -1)
-        self._small.constrain_()  # type: ignore[operator]
-        return self._small, (self._over(batches[0]), self._over(batches[1]))
+        small = self._small
+        self._opened = small.touch(batches)
+        small.hold({name: self._tables[name].open(small.touched.of(name)) for name in self._opened})
+        small.model.constrain_()
+        return small.model, small.placed(batches)
 
     def take(self, loss: Tensor) -> None:
         """Take the step with the small model, and copy its rows back."""
         group = self._small_optimiser.param_groups[0]
         group["lr"] = self._optimiser.param_groups[0]["lr"]
-        group["params"] = [*self._others.values(), *(self._tables[name].part for name in self._opened)]
-        step_down(loss, self._small, self._small_optimiser, self._clip_norm)
+        group["params"] = [*self._small.others.values(), *(self._tables[name].part for name in self._opened)]
+        step_down(loss, self._small.model, self._small_optimiser, self._clip_norm, self._gradients)
         for name in self._opened:
             self._tables[name].close(group["lr"])
-            setattr(self._small, name, self._empty[name])
+        self._small.let_go()
 
     def settle(self) -> None:
         """Move every row by what it is still owed."""
         for table in self._tables.values():
             table.settle()
         self._model.constrain_()  # type: ignore[operator]
-
-    def _over(self, batch: Comparison | None) -> Comparison | None:
-        return None if batch is None else batch.over(lambda vocabulary, rows: self._rows[vocabulary].places(rows))
-
-
-class _Rows:
-    """Which rows of a vocabulary a batch touches, in ascending order, and where among them each one is."""
-
-    def __init__(self, size: int, device: torch.device) -> None:
-        self._marked = torch.zeros(size, dtype=torch.bool, device=device)
-        self._places = torch.zeros(size, dtype=torch.int64, device=device)
-        self.rows = torch.empty(0, dtype=torch.int64, device=device)
-
-    def take(self, touched: list[Tensor]) -> None:
-        for rows in touched:
-            self._marked[rows.reshape(-1)] = True
-        self.rows = self._marked.nonzero().squeeze(1)
-        self._marked[self.rows] = False
-        self._places[self.rows] = torch.arange(len(self.rows), device=self.rows.device)
-
-    def places(self, rows: Tensor) -> Tensor:
-        return self._places[rows]
 
 
 class _Table:
@@ -146,9 +98,9 @@ class _Table:
         del self._optimiser.state[self.part]
         if self._debt is not None and self.part.grad is not None:  # whole steps, too, leave a table without a gradient
             self._debt.grow(rate)
-        _put(self.whole.detach(), self._rows, self.part.detach())
+        put_rows(self.whole.detach(), self._rows, self.part.detach())
         for name, taken in self._taken.items():
-            _put(self._memory[name], self._rows, taken)
+            put_rows(self._memory[name], self._rows, taken)
         if self._debt is not None:
             self._moved[self._rows] = self._debt.steps
 
@@ -203,31 +155,6 @@ class _Debt:
         root = torch.addcmul(square, pull * pull, 1 - second).sqrt_().add_(self._eps)
         pulled: Tensor = pull * rates / root
         return pulled
-
-
-def _put(whole: Tensor, rows: Tensor, part: Tensor) -> None:
-    """Copy rows into a table; on the CPU through numpy, which takes a third of the time."""
-    if whole.device.type == "cpu":
-        whole.numpy()[rows.numpy()] = part.numpy()
-    else:
-        whole.index_copy_(0, rows, part)
-
-
-def _noted(touched: dict[str, list[Tensor]], vocabulary: str, rows: Tensor) -> Tensor:
-    touched.setdefault(vocabulary, []).append(rows.reshape(-1))
-    return rows
-
-
-def _shell_of(model: Any) -> nn.Module:
-    """Make a model of the same class and settings with tables of one row, to be replaced."""
-    alignment = torch.full((1,), -1, dtype=torch.int64)
-    sizes = Sizes(1, 1, 1, getattr(model, "n_relations", 1), alignment)
-    shell: nn.Module = type(model)(model.config, sizes, Generator())
-    return shell.to(_device(model))
-
-
-def _device(model: nn.Module) -> torch.device:
-    return next(model.parameters()).device
 
 
 def _none() -> nn.Parameter:

@@ -12,11 +12,16 @@ import torch
 from torch import Generator, Tensor, nn
 
 from models.checkpoint import write_checkpoint
+from models.geometry import undrawn
 from models.interface import Sizes
 from models.registry import build, config_from
+from training.comparisons import Batches
 from training.config import ConfigError, TrainingConfig
 from training.data.batches import endless, planned, sample, shuffled
 from training.data.indexed import IndexedDataset
+from training.distributed.gradients import GradientSum
+from training.distributed.processes import ALONE, Processes
+from training.distributed.whole import whole_state
 from training.evaluation.completion import evaluate_completion
 from training.evaluation.protocol import PROTOCOLS, alignment_under
 from training.evaluation.recommendation import evaluate_recommendation
@@ -26,14 +31,16 @@ from training.refit import with_validation_in_training
 from training.run_state import (
     CHECKPOINT,
     HISTORY,
+    STATE,
     Progress,
     all_finite,
     check_folder,
+    ended_before,
     fingerprint_of,
     load_state,
     save_state,
 )
-from training.steps import Batches, Steps, WholeSteps
+from training.steps import Steps, WholeSteps
 from training.touched import TouchedSteps
 from training.warm_start import warm_start
 
@@ -74,23 +81,35 @@ def train(
     observer: Observer,
     resume: bool = False,
     warm_starts: Sequence[Path] = (),
+    processes: Processes = ALONE,
+    shard_tables: bool = False,
 ) -> TrainingResult:
     """Train to early stopping or the last epoch, and publish the best validated epoch as run/checkpoint.
 
     Same seed, same data, same device and same thread count give the same weights; a run that was killed and is
     resumed gives them too (on the CPU). `warm_starts` are checkpoints to begin from; a resumed run names them again.
 
+    Where several `processes` train, each calls this with the same arguments. They draw the same batches, share out the
+    rows, and add their gradients up: the losses are those of one process, but for the order of sums. The first alone
+    reads and writes `run` and the checkpoints. With `shard_tables` each holds a stretch of the rows of users, items and
+    entities alone. A run that torchrun began anew goes on from the last epoch that was saved.
+
     Raises:
         ConfigError: the model or the data have not what the settings ask for.
         ResumeError: the folder holds another run, or none where one was to be resumed.
         NotFinite: a loss, a parameter or a score is no finite number.
         WarmStartError: a checkpoint cannot begin this run.
+        StoppedByAnotherProcess: another process that trains along met one of these.
     """
-    check_folder(run, resume)
-    trainer = _Trainer(config, dataset, run, device, observer, warm_starts)
-    if resume:
-        trainer.resume()
-    run.mkdir(parents=True, exist_ok=True)
+    begun_anew = processes.restarts > 0
+    if begun_anew and (ended := processes.first(lambda: ended_before(run))) is not None:
+        return TrainingResult(run / CHECKPOINT, *ended)
+    resume = resume or (begun_anew and processes.first((run / STATE).is_file))
+    processes.first(lambda: check_folder(run, resume))
+    trainer = processes.together(
+        lambda: _Trainer(config, dataset, run, device, observer, warm_starts, processes, shard_tables)
+    )
+    trainer.start(resume)
     return trainer.run_all()
 
 
@@ -103,24 +122,28 @@ class _Trainer:
         device: torch.device,
         observer: Observer,
         warm_starts: Sequence[Path],
+        processes: Processes,
+        sharded: bool,
     ) -> None:
         dataset = with_validation_in_training(dataset, config.refit_facts) if config.refit else dataset
         self.config, self.dataset, self.run, self.device, self.observer = config, dataset, run, device, observer
+        self.processes, self.sharded = processes, sharded
         self.protocol = PROTOCOLS[config.protocol]
         self.model = new_model(config, dataset)
-        self.warm_starts = warm_start(self.model, config, self.dataset.vocabularies, warm_starts)
-        self.model.to(device)
+        given = warm_starts if processes.leads else ()  # the others take the weights of the first one
+        self.warm_starts = warm_start(self.model, config, self.dataset.vocabularies, given)
+        self.gradients = GradientSum()
         self.generator = Generator(device).manual_seed(config.seed)
         self.progress = Progress()
         avoid = self.protocol.negatives_avoid
-        self.recommendation, self.completion = objectives_of(self.model, config, dataset, avoid, device)
+        self.recommendation, self.completion = objectives_of(
+            self.model, config, dataset, avoid, device, processes.share
+        )
         self.plan = self._plan_epoch()
-        self.optimiser = new_optimiser(self.model, config.optimiser)
         self.fingerprint = fingerprint_of(config, dataset, self.warm_starts)
         self.valid_triples = sample(dataset.triples["valid"], config.validation.triples, config.seed)
         self._check_metric()
-        if config.optimiser.rows == "touched" and isinstance(self.recommendation, ListwiseObjective):
-            raise ConfigError("optimiser.rows: a listwise batch touches all items; leave it at 'all'")
+        self._check_rows()
 
     def _plan_epoch(self) -> list[tuple[bool, bool]]:
         """Tell for each step of an epoch whether it takes interactions, and whether it takes triples."""
@@ -142,8 +165,29 @@ class _Trainer:
         if able is None:
             raise ConfigError(f"validation.metric: {self.config.model_name} cannot be chosen by {metric!r}")
 
-    def resume(self) -> None:
-        self.progress = load_state(self.run, self.fingerprint, self.model, self.optimiser, self.generator)
+    def _check_rows(self) -> None:
+        touched = self.config.optimiser.rows == "touched"
+        if touched and isinstance(self.recommendation, ListwiseObjective):
+            raise ConfigError("optimiser.rows: a listwise batch touches all items; leave it at 'all'")
+        if touched and self.sharded:
+            raise ConfigError("optimiser.rows: 'touched' is for tables that lie in one place; leave it at 'all'")
+        if self.sharded and self.processes.size == 1:
+            raise ConfigError("--shard-tables: there is one process alone; start several with torchrun")
+
+    def start(self, resume: bool) -> None:
+        """Bring the model to its place, alike on all processes, and to where the run stands."""
+        for tensor in self.model.state_dict().values():
+            self.processes.copy_(tensor)
+        if self.sharded:
+            from training.distributed.tables import shard_tables  # takes a second to load
+
+            shard_tables(self.model, self.processes, self.device)
+        self.model.to(self.device)
+        self.optimiser = new_optimiser(self.model, self.config.optimiser)
+        if resume:
+            known = self.fingerprint, self.model, self.optimiser, self.generator
+            self.progress = load_state(self.run, *known, self.processes)
+        self.processes.first(lambda: self.run.mkdir(parents=True, exist_ok=True))
 
     def run_all(self) -> TrainingResult:
         validated, end = self._has_validation(), min(self.config.epochs, self.config.stop_epoch or self.config.epochs)
@@ -153,10 +197,11 @@ class _Trainer:
             if validated and (self.progress.epoch % self.config.validation.every == 0 or last):
                 record |= self._validate()
             elif not validated:
-                self._keep_as_best(float(self.progress.epoch))
+                self._keep_as_best(float(self.progress.epoch), self._whole_model())
             self.progress.history.append(record)
-            save_state(self.run, self.fingerprint, self.model, self.optimiser, self.generator, self.progress)
-            self._drop_older_bests()
+            known = self.fingerprint, self.model, self.optimiser, self.generator
+            save_state(self.run, *known, self.progress, self.processes)
+            self.processes.first(self._drop_older_bests)
             self.observer.epoch(record)
         return self._publish()
 
@@ -167,7 +212,7 @@ class _Trainer:
         self.steps = self._new_steps()
         for k, (rows, triples) in enumerate(self._batches()):
             self._set_learning_rate()
-            losses[k] = self._step(rows, triples)
+            losses[k] = self.processes.total(self._step(rows, triples))
             self.progress.step += 1
             if self.device.type == "cpu":
                 self._check_losses(epoch, losses, k, k + 1)
@@ -175,19 +220,30 @@ class _Trainer:
                 self._check_losses(epoch, losses, max(0, k - LOSS_CHECK_ON_GPU), k + 1)
             self.observer.step(epoch, k + 1, len(self.plan))
         self.steps.settle()
-        if (name := all_finite(self.model)) is not None:
+        if (name := all_finite(self.model, self.processes)) is not None:
             raise NotFinite(f"epoch {epoch}: the parameter {name!r} is not finite{self._advice()}")
         self.progress.epoch = epoch
         taken = torch.tensor(self.plan, device=self.device).sum(0).clamp_min(1)
         means = (losses.sum(0) / taken).tolist()
         record: dict[str, Any] = {"epoch": epoch, "seconds": time.perf_counter() - started}
+        record |= {"bytes_a_step": self._bytes_a_step()} if self.processes.size > 1 else {}
         record |= {"recommendation_loss": means[0]} if self.recommendation else {}
         return record | ({"completion_loss": means[1]} if self.completion else {})
 
     def _new_steps(self) -> Steps:
         settings = self.config.optimiser
+        gradients = self.gradients if self.processes.size > 1 else None
+        if gradients is not None and self.sharded:
+            from training.distributed.tables import ShardedSteps
+
+            return ShardedSteps(self.model, self.optimiser, settings.clip_norm, gradients)
         kind = TouchedSteps if settings.rows == "touched" else WholeSteps
-        return kind(self.model, self.optimiser, settings.clip_norm)
+        return kind(self.model, self.optimiser, settings.clip_norm, gradients)
+
+    def _bytes_a_step(self) -> float:
+        """Give how many bytes this process has sent, a step of this epoch, and count anew."""
+        sent, self.gradients.sent = self.gradients.sent, 0
+        return sent / len(self.plan)
 
     def _batches(self) -> Iterator[Batches]:
         """Yield for each step of the plan its interactions or users, and its triples, drawn with their negatives."""
@@ -204,11 +260,11 @@ class _Trainer:
     def _step(self, pairs: Any, triples: Any) -> Tensor:
         """Take one step; give the two losses, before weighting, as (2,)."""
         recommendation = completion = None
-        model, (pairs, triples) = self.steps.open((pairs, triples))
+        model, (placed_pairs, placed_triples) = self.steps.open((pairs, triples))
         if self.recommendation and pairs is not None:
-            recommendation = self.recommendation.loss(model, pairs, self.generator)
+            recommendation = self.recommendation.loss(model, placed_pairs, self.generator, pairs)
         if self.completion and triples is not None:
-            completion = self.completion.loss(model, triples, self.generator)
+            completion = self.completion.loss(model, placed_triples, self.generator, triples)
         self.steps.take(joined(recommendation, completion, self.config.joint_weight))
         zero = torch.zeros((), device=self.device)
         return torch.stack([zero if x is None else x.detach() for x in (recommendation, completion)])
@@ -237,38 +293,56 @@ class _Trainer:
         return bool(len(self.dataset.interactions["valid"] if ranking else self.valid_triples))
 
     def _validate(self) -> dict[str, Any]:
-        try:
-            metrics = self._measure()
-        except FloatingPointError as error:
-            raise NotFinite(f"epoch {self.progress.epoch}, validation: {error}{self._advice()}") from None
-        self._keep_as_best(metrics[self.config.validation.metric])
+        whole = self._whole_model()
+        metrics = self.processes.first(lambda: self._measure(whole))
+        self._keep_as_best(metrics[self.config.validation.metric], whole)
         return {"valid": metrics, "best": self.progress.best_epoch == self.progress.epoch}
 
-    def _measure(self) -> dict[str, float]:
-        self.model.eval()
+    def _whole_model(self) -> Any:
+        """Give the model; of a sharded one a copy with whole tables, in the main memory of the first process alone."""
+        if not self.sharded:
+            return self.model
+        weights = whole_state(self.model.state_dict(), self.processes)
+        if not self.processes.leads:
+            return None
+        with undrawn():
+            whole = new_model(self.config, self.dataset)
+        whole.load_state_dict(weights, assign=True)
+        return whole
+
+    def _measure(self, model: Any) -> dict[str, float]:
+        """Measure a whole model on validation. The first process does this; the others wait for it."""
+        try:
+            return self._measured(model, torch.device("cpu") if self.sharded else self.device)
+        except FloatingPointError as error:
+            raise NotFinite(f"epoch {self.progress.epoch}, validation: {error}{self._advice()}") from None
+
+    def _measured(self, model: Any, device: torch.device) -> dict[str, float]:
+        model.eval()
         settings, metrics = self.config.validation, dict[str, float]()
         if self.recommendation and len(self.dataset.interactions["valid"]):
-            result = evaluate_recommendation(
-                self.model, self.dataset, "valid", self.protocol, settings.top_n, self.device
-            )
+            result = evaluate_recommendation(model, self.dataset, "valid", self.protocol, settings.top_n, device)
             metrics |= result.means()
         if self.completion and len(self.valid_triples):
-            ranks = evaluate_completion(self.model, self.valid_triples, self.dataset.settled, self.device)
+            ranks = evaluate_completion(model, self.valid_triples, self.dataset.settled, device)
             metrics |= ranks.means(settings.top_n, self.protocol.first_rank)
         return metrics
 
-    def _keep_as_best(self, value: float) -> None:
+    def _keep_as_best(self, value: float, model: Any) -> None:
         progress = self.progress
         if value > progress.best_value:
             progress.best_value, progress.best_epoch, progress.validations_without_best = value, progress.epoch, 0
-            target = self._best_path()
-            shutil.rmtree(target, ignore_errors=True)
-            write_checkpoint(target, self.config.model_name, self.model, self.dataset.vocabularies, self._manifest())
+            self.processes.first(lambda: self._write_best(model))
             return
         progress.validations_without_best += 1
         if self.config.optimiser.schedule == "halving":
             progress.halvings += 1
             self.optimiser = new_optimiser(self.model, self.config.optimiser)  # its moments are forgotten
+
+    def _write_best(self, model: nn.Module) -> None:
+        target = self._best_path()
+        shutil.rmtree(target, ignore_errors=True)
+        write_checkpoint(target, self.config.model_name, model, self.dataset.vocabularies, self._manifest())
 
     def _best_path(self) -> Path:
         return self.run / f"best-{self.progress.best_epoch:04d}"
@@ -291,9 +365,13 @@ class _Trainer:
         }
 
     def _publish(self) -> TrainingResult:
-        history, target = json.dumps(self.progress.history, indent=2), self.run / CHECKPOINT
-        (self.run / HISTORY).write_text(history, encoding="utf-8")
-        self._best_path().rename(target)
+        target = self.run / CHECKPOINT
+
+        def publish() -> None:
+            (self.run / HISTORY).write_text(json.dumps(self.progress.history, indent=2), encoding="utf-8")
+            self._best_path().rename(target)
+
+        self.processes.first(publish)
         return TrainingResult(target, self.progress.best_epoch, self.progress.history)
 
 

@@ -15,6 +15,7 @@ from torch import Generator, Tensor, nn
 
 from models.geometry import Norm, distances, keep_in_unit_ball_, length, rows_of, unit_rows
 from models.interface import Sizes
+from models.noise import Noise
 from models.translation import FactScoring, PlainFacts
 
 
@@ -59,13 +60,11 @@ class CFKG(FactScoring, nn.Module):
         aligned = (entity_rows >= 0).unsqueeze(-1)
         return torch.where(aligned, rows_of(self.entities, entity_rows.clamp_min(0)), items)
 
-    def score_pairs(self, users: Tensor, items: Tensor, *, generator: Generator | None = None) -> Tensor:
+    def score_pairs(self, users: Tensor, items: Tensor, *, generator: Noise | None = None) -> Tensor:
         """Score (B,) users with (B,) items: -g(u, i); returns (B,). Nothing is drawn from `generator`."""
         return -length(rows_of(self.users, users) + self.interact - self.item_vectors(items), self.config.norm)
 
-    def score_items(
-        self, users: Tensor, candidates: Tensor | None = None, *, generator: Generator | None = None
-    ) -> Tensor:
+    def score_items(self, users: Tensor, candidates: Tensor | None = None, *, generator: Noise | None = None) -> Tensor:
         """Score every item, or the (n,) candidates, for (B,) users; returns (B, n)."""
         target = rows_of(self.users, users) + self.interact
         return -distances(target, self.item_vectors(candidates), self.config.norm)

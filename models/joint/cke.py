@@ -14,6 +14,7 @@ from torch import Generator, Tensor, nn
 
 from models.geometry import Norm, keep_in_ball_, keep_in_unit_ball_, rows_of, unit_rows
 from models.interface import Sizes
+from models.noise import Noise
 from models.translation import FactScoring, MappedFacts
 
 
@@ -56,13 +57,11 @@ class CKE(FactScoring, nn.Module):
         aligned = (entity_rows >= 0).unsqueeze(-1)
         return torch.where(aligned, items + rows_of(self.entities, entity_rows.clamp_min(0)), items)
 
-    def score_pairs(self, users: Tensor, items: Tensor, *, generator: Generator | None = None) -> Tensor:
+    def score_pairs(self, users: Tensor, items: Tensor, *, generator: Noise | None = None) -> Tensor:
         """Score (B,) users with (B,) items: u . (i + e); returns (B,). Nothing is drawn from `generator`."""
         return (rows_of(self.users, users) * self.item_vectors(items)).sum(-1)
 
-    def score_items(
-        self, users: Tensor, candidates: Tensor | None = None, *, generator: Generator | None = None
-    ) -> Tensor:
+    def score_items(self, users: Tensor, candidates: Tensor | None = None, *, generator: Noise | None = None) -> Tensor:
         """Score every item, or the (n,) candidates, for (B,) users; returns (B, n)."""
         return rows_of(self.users, users) @ self.item_vectors(candidates).T
 

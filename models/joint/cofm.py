@@ -17,6 +17,7 @@ from torch import Generator, Tensor, nn
 
 from models.geometry import Norm, keep_in_unit_ball_, length, rows_of, unit_rows
 from models.interface import Sizes
+from models.noise import Noise
 from models.translation import FactScoring, PlainFacts
 
 
@@ -75,15 +76,13 @@ class CoFM(FactScoring, nn.Module):
         lengths = length(difference, self.config.norm)
         return torch.where(aligned, lengths, 0.0).sum() / aligned.sum().clamp_min(1)
 
-    def score_pairs(self, users: Tensor, items: Tensor, *, generator: Generator | None = None) -> Tensor:
+    def score_pairs(self, users: Tensor, items: Tensor, *, generator: Noise | None = None) -> Tensor:
         """Score (B,) users with (B,) items: y(u, i); returns (B,). Nothing is drawn from `generator`."""
         b_u, b_i = rows_of(self.user_biases, users), rows_of(self.item_biases, items)
         product = (rows_of(self.users, users) * self.item_vectors(items)).sum(-1)
         return self.bias + b_u.squeeze(-1) + b_i.squeeze(-1) + product
 
-    def score_items(
-        self, users: Tensor, candidates: Tensor | None = None, *, generator: Generator | None = None
-    ) -> Tensor:
+    def score_items(self, users: Tensor, candidates: Tensor | None = None, *, generator: Noise | None = None) -> Tensor:
         """Score every item, or the (n,) candidates, for (B,) users; returns (B, n)."""
         b_i = self.item_biases if candidates is None else rows_of(self.item_biases, candidates)
         biases = self.bias + rows_of(self.user_biases, users) + b_i.T

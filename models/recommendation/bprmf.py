@@ -11,6 +11,7 @@ from torch import Generator, Tensor, nn
 
 from models.geometry import keep_in_unit_ball_, rows_of, unit_rows
 from models.interface import Sizes
+from models.noise import Noise
 
 
 @dataclass(frozen=True)
@@ -31,13 +32,11 @@ class BPRMF(nn.Module):
         self.users = nn.Parameter(unit_rows(self.n_users, config.embedding_size, generator))
         self.items = nn.Parameter(unit_rows(self.n_items, config.embedding_size, generator))
 
-    def score_pairs(self, users: Tensor, items: Tensor, *, generator: Generator | None = None) -> Tensor:
+    def score_pairs(self, users: Tensor, items: Tensor, *, generator: Noise | None = None) -> Tensor:
         """Score (B,) users with (B,) items: u . i; returns (B,). Nothing here is drawn from `generator`."""
         return (rows_of(self.users, users) * rows_of(self.items, items)).sum(-1)
 
-    def score_items(
-        self, users: Tensor, candidates: Tensor | None = None, *, generator: Generator | None = None
-    ) -> Tensor:
+    def score_items(self, users: Tensor, candidates: Tensor | None = None, *, generator: Noise | None = None) -> Tensor:
         """Score every item, or the (n,) candidates, for (B,) users; returns (B, n)."""
         items = self.items if candidates is None else rows_of(self.items, candidates)
         return rows_of(self.users, users) @ items.T

@@ -13,6 +13,7 @@ from torch import Generator, Tensor, nn
 
 from models.geometry import keep_in_unit_ball_, rows_of, unit_rows
 from models.interface import Sizes
+from models.noise import Noise
 
 
 @dataclass(frozen=True)
@@ -36,15 +37,13 @@ class FM(nn.Module):
         self.user_biases = nn.Parameter(torch.zeros(self.n_users, 1))
         self.item_biases = nn.Parameter(torch.zeros(self.n_items, 1))
 
-    def score_pairs(self, users: Tensor, items: Tensor, *, generator: Generator | None = None) -> Tensor:
+    def score_pairs(self, users: Tensor, items: Tensor, *, generator: Noise | None = None) -> Tensor:
         """Score (B,) users with (B,) items by the equation; returns (B,). Nothing is drawn from `generator`."""
         u, i = rows_of(self.users, users), rows_of(self.items, items)
         b_u, b_i = rows_of(self.user_biases, users), rows_of(self.item_biases, items)
         return self.bias + b_u.squeeze(-1) + b_i.squeeze(-1) + (u * i).sum(-1)
 
-    def score_items(
-        self, users: Tensor, candidates: Tensor | None = None, *, generator: Generator | None = None
-    ) -> Tensor:
+    def score_items(self, users: Tensor, candidates: Tensor | None = None, *, generator: Noise | None = None) -> Tensor:
         """Score every item, or the (n,) candidates, for (B,) users; returns (B, n)."""
         i = self.items if candidates is None else rows_of(self.items, candidates)
         b_i = self.item_biases if candidates is None else rows_of(self.item_biases, candidates)

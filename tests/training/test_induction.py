@@ -16,7 +16,8 @@ from tests.training.planted import CPU, rows
 from training.config import RecommendationLoss, parse_config
 from training.data.indexed import IndexedDataset
 from training.induction import InductionTargets, induction_targets
-from training.objectives import TAUGHT_PAIRS, objectives_of, taught
+from training.objectives import objectives_of
+from training.teaching import TAUGHT_PAIRS, TaughtPairs, taught
 
 DIRECTOR, GENRE, WRITER = 0, 1, 2
 X, G, W, Y = 4, 5, 6, 7
@@ -163,7 +164,8 @@ def test_of_many_pairs_some_are_taught_and_the_draw_is_seeded() -> None:
     many = torch.zeros(TAUGHT_PAIRS + 5, dtype=torch.int64), torch.arange(TAUGHT_PAIRS + 5) % 3
     settings = RecommendationLoss(induction_weight=1.0)
     targets = induction_targets(small(), CPU)
-    losses = [taught(settings, targets, ktup(), many, Generator().manual_seed(seed)) for seed in (1, 1, 2)]
+    pairs = TaughtPairs(*many, *many)
+    losses = [taught(settings, targets, ktup(), pairs, Generator().manual_seed(seed)) for seed in (1, 1, 2)]
     assert losses[0] == losses[1] != losses[2]
 
 
@@ -174,4 +176,4 @@ def test_the_only_preference_there_is_can_be_no_more_needed_than_it_is() -> None
     targets = induction_targets(one_relation, CPU)
     pair = torch.tensor([0]), torch.tensor([0])
     settings = RecommendationLoss(induction_weight=1.0, necessity_weight=1.0)
-    assert taught(settings, targets, alone, pair, Generator()) == 0.0
+    assert taught(settings, targets, alone, TaughtPairs(*pair, *pair), Generator()) == 0.0

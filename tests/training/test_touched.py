@@ -198,3 +198,16 @@ def test_every_model_of_items_learns_over_touched_rows(name: str, world: Indexed
 def test_listwise_batches_are_refused(world: IndexedDataset, folder: Path) -> None:
     with pytest.raises(ConfigError, match=r"optimiser\.rows: a listwise batch touches all items"):
         planted.run(planted.config(recommendation={"loss": "listwise"}, optimiser={"rows": "touched"}), world, folder)
+
+
+def test_pairs_of_touched_rows_are_taught_their_own_relations(world: IndexedDataset, tmp_path: Path) -> None:
+    # The rows of a small model are no rows of the vocabularies, by which the taught relations are found.
+    taught = {"loss": "bpr", "induction_weight": 1.0}
+    history = {}
+    for rows in ("all", "touched"):
+        optimiser = {"learning_rate": 0.02, "rows": rows}
+        settings = planted.config(recommendation=taught, batch_size=16, epochs=3, optimiser=optimiser)
+        history[rows] = planted.run(settings, world, tmp_path / rows).history
+    losses = [[record["recommendation_loss"] for record in history[rows]] for rows in ("all", "touched")]
+    assert losses[0][-1] < losses[0][0] - 0.2
+    assert losses[1] == pytest.approx(losses[0], abs=0.01)

@@ -1,0 +1,1 @@
+"""Training by several processes, started by torchrun: who they are, what they add up, and tables that they share."""
