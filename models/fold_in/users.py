@@ -19,7 +19,9 @@ With nothing new that is u_T itself; the newer a history is, the less is left of
 """
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import torch
@@ -78,7 +80,9 @@ class UserFolding:
         if int(rows[0]) < 0 or int(rows[-1]) >= len(self._catalogue.items):
             raise IndexError(f"a row of the history is outside a catalogue of {len(self._catalogue.items)}")
         liked = self._catalogue.part(rows).to(torch.float32)
-        user = self._descend(in_ball(_to_sphere(liked.items.mean(0))), liked, torch.isin(self._drawn, rows))
+        # One catalogue of both: half of the operations, of which a walk of milliseconds makes some hundred.
+        both, taken = self._negatives.joined(liked), torch.isin(self._drawn, rows)
+        user = self._descend(in_ball(_to_sphere(liked.items.mean(0))), both, taken)
         return in_ball(user.to(self._catalogue.items.dtype))
 
     @torch.no_grad()
@@ -93,12 +97,12 @@ class UserFolding:
         part = min(1.0, self._settings.pace * len(np.unique(new)) / len(everything))
         return in_ball((1.0 - part) * trained + part * self.fold(everything).to(trained.dtype))
 
-    def _descend(self, user: Tensor, liked: Catalogue, taken: Tensor) -> Tensor:
+    def _descend(self, user: Tensor, both: Catalogue, taken: Tensor) -> Tensor:
         step = self._settings.step
-        value, direction = self._slope(user, liked, taken)
+        value, direction = self._slope(user, both, taken)
         for _ in range(self._settings.evaluations - 1):
-            tried = in_ball(user - step * direction)
-            found, ahead = self._slope(tried, liked, taken)
+            tried = in_ball(user - step * direction())
+            found, ahead = self._slope(tried, both, taken)
             if found >= value:
                 step /= 2
                 continue
@@ -108,19 +112,26 @@ class UserFolding:
                 break
         return user
 
-    def _slope(self, user: Tensor, liked: Catalogue, taken: Tensor) -> tuple[float, Tensor]:
-        """Give L(u) and its gradient, brought to length 1."""
-        s, (positive, pull_of_liked) = self._settings.sharpness, scores_and_pull(liked, user)
-        negative, pull_of_others = scores_and_pull(self._negatives, user)
+    def _slope(self, user: Tensor, both: Catalogue, taken: Tensor) -> tuple[float, Callable[[], Tensor]]:
+        """Give L(u), and what gives its gradient, brought to length 1: the last step needs none.
+
+        `both` holds the negatives, then what is liked.
+        """
+        s, (scores, pull_of) = self._settings.sharpness, scores_and_pull(both, user)
+        negative, positive = scores[: len(taken)], scores[len(taken) :]
         others = (s * negative).masked_fill_(taken, EXCLUDED)
         usable = max(1, len(taken) - int(taken.sum()))
         scale = max(1.0, (len(self._catalogue.items) - len(positive)) / usable)
         total = torch.logsumexp(others, 0)
         margins = total + math.log(scale) - s * positive
-        # dL/d(margin) = sigmoid / m; it pulls the liked ones up and, shared out by the softmax, the others down.
-        pull = (s / len(positive)) * torch.sigmoid(margins)
-        gradient = pull_of_liked(-pull) + pull_of_others(pull.sum() * (others - total).exp_())
-        return float(functional.softplus(margins).mean()), _to_sphere(gradient)
+
+        @lru_cache(1)
+        def direction() -> Tensor:
+            # dL/d(margin) = sigmoid / m; it pulls the liked ones up and, shared out by the softmax, the others down.
+            pull = (s / len(positive)) * torch.sigmoid(margins)
+            return _to_sphere(pull_of(torch.cat([pull.sum() * (others - total).exp_(), -pull])))
+
+        return float(functional.softplus(margins).mean()), direction
 
 
 def _to_sphere(vector: Tensor) -> Tensor:

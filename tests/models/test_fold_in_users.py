@@ -27,8 +27,12 @@ def made(n_items: int = 60, **values: Any) -> Any:
 
 
 def loss_of(folding: UserFolding, user: torch.Tensor, rows: torch.Tensor) -> float:
-    liked = folding._catalogue.part(rows).to(torch.float32)
-    return folding._slope(user.detach().float(), liked, torch.isin(folding._drawn, rows))[0]
+    return folding._slope(user.detach().float(), both_of(folding, rows), torch.isin(folding._drawn, rows))[0]
+
+
+def both_of(folding: UserFolding, rows: torch.Tensor) -> Catalogue:
+    """The negatives, then what is liked."""
+    return folding._negatives.joined(folding._catalogue.part(rows).to(torch.float32))
 
 
 def test_the_pull_of_scores_is_their_gradient(preference_model: Any) -> None:
@@ -49,9 +53,8 @@ def test_the_slope_is_that_of_the_loss() -> None:
     scores = 4.0 * Catalogue.of(model).scores(user)
     loss = listwise(scores[rows], scores[~taken].logsumexp(0).expand(3), torch.ones(3))
     (expected,) = torch.autograd.grad(loss, user)
-    liked = folding._catalogue.part(rows).to(torch.float32)
-    _, direction = folding._slope(user.detach().float(), liked, taken)
-    torch.testing.assert_close(direction, (expected / expected.norm()).float(), rtol=1e-4, atol=1e-5)
+    _, direction = folding._slope(user.detach().float(), both_of(folding, rows), taken)
+    torch.testing.assert_close(direction(), (expected / expected.norm()).float(), rtol=1e-4, atol=1e-5)
 
 
 def test_the_loss_is_that_of_the_listwise_objective() -> None:
