@@ -10,6 +10,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from functools import cached_property
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +36,7 @@ from app.ports import (
 )
 from app.tenancy import current_tenant, releases_of
 from models.checkpoint import CheckpointError
-from models.explanation.attribution import attribute
+from models.explanation.attribution import attribute_pairs
 from models.explanation.evidence import rank_ties
 from models.release import RELEASE_ID, Release, load_release, read_release_manifest
 from models.release_audit import read_audit
@@ -163,17 +164,18 @@ class InferenceRelease:
 
     def attribute(self, user_id: str, item_ids: Sequence[str]) -> list[Attribution]:
         """Attribute each pair's score to preferences."""
-        if not item_ids:
-            return []
-        rows = np.array([self._row("item", item_id) for item_id in item_ids], dtype=np.int64)
-        found = attribute(self._model, self._row("user", user_id), rows)
-        relations, mode = self._vocabulary("relations"), self._model.config.strategy
-        return [
-            Attribution(item_id, mode, float(score), preference_weights(relations, weights), float(without))
-            for item_id, weights, score, without in zip(
-                item_ids, found.weights, found.scores, found.scores_without_top, strict=True
-            )
-        ]
+        return self.attribute_many([(user_id, item_ids)])[0]
+
+    def attribute_many(self, lists: Sequence[tuple[str, Sequence[str]]]) -> list[list[Attribution]]:
+        """Attribute the scores of all pairs together."""
+        pairs = [(self._row("user", user_id), item_id) for user_id, item_ids in lists for item_id in item_ids]
+        users = np.array([user_row for user_row, _ in pairs], dtype=np.int64)
+        items = np.array([self._row("item", item_id) for _, item_id in pairs], dtype=np.int64)
+        found, mode = attribute_pairs(self._model, users, items), self._model.config.strategy
+        weights = preference_weights(self._vocabulary("relations"), found.weights)
+        columns = zip(pairs, found.scores.tolist(), weights, found.scores_without_top.tolist(), strict=True)
+        told = iter([Attribution(item_id, mode, score, used, rest) for (_, item_id), score, used, rest in columns])
+        return [list(islice(told, len(item_ids))) for _, item_ids in lists]
 
     def rank_ties(self, attribution: Attribution, ties: Sequence[Tie], limit: int) -> list[Tie]:
         """Order ties by the share of their relation, then by specificity."""

@@ -258,6 +258,10 @@ class ReleaseWithNewItems:
         found = {attribution.item_id: attribution for attribution in parts}
         return [found[item_id] for item_id in item_ids]
 
+    def attribute_many(self, lists: Sequence[tuple[str, Sequence[str]]]) -> list[list[Attribution]]:
+        """Attribute the scores of the pairs of each list."""
+        return [self.attribute(user_id, item_ids) for user_id, item_ids in lists]
+
     def rank_ties(self, attribution: Attribution, ties: Sequence[Tie], limit: int) -> list[Tie]:
         """Order ties by the weight of their relation, then by specificity."""
         return self._release.explainer.rank_ties(attribution, ties, limit)

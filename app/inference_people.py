@@ -94,16 +94,10 @@ class People:
         vector, multipliers = self.vector(person), self._multipliers(person)
         weights = self.catalogue.part(rows).weights(vector, multipliers).numpy()
         scores = self.catalogue.literal_scores(vector, rows, multipliers).tolist()
-        mode, pairs = self._model.config.strategy, zip(item_ids, rows, scores, weights, strict=True)
+        told, mode = preference_weights(self._relations, weights), self._model.config.strategy
         return [
-            Attribution(
-                item_id,
-                mode,
-                score,
-                preference_weights(self._relations, used),
-                self._without_top(vector, row, used, multipliers),
-            )
-            for item_id, row, score, used in pairs
+            Attribution(item_id, mode, score, preferences, self._without_top(vector, row, used, multipliers))
+            for item_id, row, score, preferences, used in zip(item_ids, rows, scores, told, weights, strict=True)
         ]
 
     def standings(

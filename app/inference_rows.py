@@ -12,8 +12,7 @@ from models.vocabulary import Vocabulary
 
 def known_rows(vocabulary: Vocabulary, ids: Collection[str]) -> NDArray[np.int64]:
     """Give the sorted rows of the ids that the release knows, each once."""
-    known = [row for external_id in ids if (row := vocabulary.get(external_id)) is not None]
-    return np.unique(np.array(known, dtype=np.int64))
+    return np.unique(vocabulary.known_rows(ids))
 
 
 def scored_items(items: Vocabulary, ranking: Ranking) -> list[ScoredItem]:
@@ -22,8 +21,13 @@ def scored_items(items: Vocabulary, ranking: Ranking) -> list[ScoredItem]:
     return [ScoredItem(items.id(row), score) for row, score in pairs]
 
 
-def preference_weights(relations: Vocabulary, weights: NDArray[np.float64]) -> list[PreferenceWeight]:
-    """Give (P,) weights by relation, the heaviest first, each with its share of their sum."""
-    sizes = np.abs(weights)
-    shares, order = sizes / (sizes.sum() or 1.0), np.argsort(-sizes, kind="stable").tolist()
-    return [PreferenceWeight(relations.id(k), float(weights[k]), float(shares[k])) for k in order]
+def preference_weights(relations: Vocabulary, weights: NDArray[np.float64]) -> list[list[PreferenceWeight]]:
+    """Give each of (B, P) weights by relation, the heaviest first, each with its share of their sum."""
+    sizes, names = np.abs(weights), relations.ids
+    totals = sizes.sum(axis=1, keepdims=True)
+    shares, order = sizes / np.where(totals == 0.0, 1.0, totals), np.argsort(-sizes, axis=1, kind="stable")
+    columns = (order, np.take_along_axis(weights, order, 1), np.take_along_axis(shares, order, 1))
+    return [
+        [PreferenceWeight(names[k], weight, share) for k, weight, share in zip(*row, strict=True)]
+        for row in zip(*(column.tolist() for column in columns), strict=True)
+    ]

@@ -7,7 +7,7 @@ comparable within one answer only.
 import math
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
 
 if TYPE_CHECKING:
     from app.ports_people import PersonScorer
@@ -29,8 +29,7 @@ class ScoredItem:
     score: float
 
 
-@dataclass(frozen=True, slots=True)
-class PreferenceWeight:
+class PreferenceWeight(NamedTuple):
     """A preference (aligned with a relation) as the scorer weighed it for one (user, item) pair.
 
     `weight` is what the scorer used: the attention (soft), or 1 for the induced preference and 0 elsewhere (hard).
@@ -57,8 +56,7 @@ class Attribution:
     score_without_top: float
 
 
-@dataclass(frozen=True, slots=True)
-class Tie:
+class Tie(NamedTuple):
     """Stored facts that join a candidate item to one item of the user's history, through one relation.
 
     Two facts share an entity ((history, r, e), (item, r, e), or both as tails), or one fact joins the two directly.
@@ -163,6 +161,14 @@ class Explainer(Protocol):
 
         Raises:
             NotInRelease: the user or an item has no vector.
+        """
+        ...
+
+    def attribute_many(self, lists: Sequence[tuple[str, Sequence[str]]]) -> list[list[Attribution]]:
+        """Give for each user and their items exactly what `attribute` gives.
+
+        Raises:
+            NotInRelease: a user or an item has no vector.
         """
         ...
 

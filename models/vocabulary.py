@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -59,6 +59,11 @@ class Vocabulary:
     def rows(self, external_ids: Sequence[str]) -> NDArray[np.int64]:
         """Give the rows of many ids as (n,) int64; KeyError names the first that is not here."""
         return np.fromiter((self._rows[i] for i in external_ids), dtype=np.int64, count=len(external_ids))
+
+    def known_rows(self, external_ids: Collection[str]) -> NDArray[np.int64]:
+        """Give the rows of those of the ids that are here, in their order, as (m,) int64."""
+        rows = self._rows
+        return np.array([rows[i] for i in external_ids if i in rows], dtype=np.int64)
 
     @property
     def content_hash(self) -> str:

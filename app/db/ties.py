@@ -9,7 +9,7 @@ three ties of the heaviest one are all that a reason tells.
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import cached_property
 from itertools import pairwise
-from typing import Literal, overload
+from typing import Any, Literal, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,7 +21,6 @@ ByEntity = Mapping[str, list[str]]
 """Items by the entity they are aligned with."""
 
 _TIES_PER_RELATION = 6
-_NO_ROWS: Rows = np.empty(0, dtype=np.int64)
 Side = Literal["head", "tail"]
 
 
@@ -86,15 +85,15 @@ class TiesOfItem(Sequence[Tie]):
         return self._found(sorted(self._graph.relation_rows[relation_id] for relation_id in relation_ids))
 
     def _found(self, chosen: Sequence[int]) -> list[Tie]:
-        if self._row is None:
-            return []
-        return [
-            tie
-            for side in self._sides
-            for find in (side.direct, side.shared)
-            for relation in chosen
-            for tie in find(self._item_id, self._row, relation)
-        ]
+        row, found = self._row, list[Tie]()
+        if row is None:
+            return found
+        for side in self._sides:
+            for relation in chosen:
+                found += side.direct(self._item_id, row, relation)
+            for relation in chosen:
+                found += side.shared(self._item_id, row, relation)
+        return found
 
     @cached_property
     def _everything(self) -> list[Tie]:
@@ -130,29 +129,45 @@ class _Side:
             found.setdefault(row, set()).add(relation)
         return found
 
-    def direct(self, item: str, row: int, relation: int) -> Iterator[Tie]:
+    def direct(self, item: str, row: int, relation: int) -> list[Tie]:
         """Facts from the item's entity to that of a history item."""
-        for place in self._direct.get((row, relation), _NO_ROWS).tolist():
-            key, accepted = int(self._ends.keys[place]), bool(self._ends.accepted[place])
-            for old in self._history[self._id(self._graph.split(key)[1])]:
-                yield self._tie(item, old, [(row, key)], 1, accepted)
+        places = self._direct.get((row, relation))
+        if places is None:
+            return []
+        found = []
+        for key, accepted in zip(*self._columns(places, self._ends.keys, self._ends.accepted), strict=True):
+            other = self._graph.split(key)[1]
+            facts = (self._fact(row, relation, other),)
+            found += [self._tie(item, old, facts, 1, accepted) for old in self._history[self._graph.entity_ids[other]]]
+        return found
 
-    def shared(self, item: str, row: int, relation: int) -> Iterator[Tie]:
+    def shared(self, item: str, row: int, relation: int) -> list[Tie]:
         """Pairs of facts that meet in one entity: the most specific first, of equals the newest of the history.
 
         Two editions of one work share all their facts: a fact is no tie with itself.
         """
-        used: dict[str, Tie] = {}
-        places = self._shared.get((row, relation), _NO_ROWS)
-        for place in places[np.argsort(self._ends.fans[places], kind="stable")].tolist():
-            key, fan, mine = int(self._ends.keys[place]), int(self._ends.fans[place]), bool(self._ends.accepted[place])
-            for other, accepted in self._members(int(self._ends.groups[place])):
-                for old in self._history[self._id(other)] if other != row else ():
-                    if len(used) < _TIES_PER_RELATION and old not in used:
-                        used[old] = self._tie(item, old, [(other, key), (row, key)], fan, mine or accepted)
-            if len(used) == _TIES_PER_RELATION:
-                break
-        yield from used.values()
+        places, used = self._shared.get((row, relation)), dict[str, Tie]()
+        if places is None:
+            return []
+        ends, names = self._ends, self._graph.entity_ids
+        if len(places) > 1:
+            places = places[np.argsort(ends.fans[places], kind="stable")]
+        columns = self._columns(places, ends.keys, ends.fans, ends.accepted, ends.groups)
+        for key, fan, mine, group in zip(*columns, strict=True):
+            meeting = self._graph.split(key)[1]
+            own = self._fact(row, relation, meeting)
+            for other, accepted in self._members(group):
+                for old in self._history[names[other]] if other != row else ():
+                    if old not in used:
+                        facts = (self._fact(other, relation, meeting), own)
+                        used[old] = self._tie(item, old, facts, fan, mine or accepted)
+                        if len(used) == _TIES_PER_RELATION:
+                            return list(used.values())
+        return list(used.values())
+
+    @staticmethod
+    def _columns(places: Rows, *columns: NDArray[Any]) -> list[list[Any]]:
+        return [column[places].tolist() for column in columns]
 
     @cached_property
     def _past_facts(self) -> tuple[Rows, Rows, NDArray[np.int32]]:
@@ -201,14 +216,9 @@ class _Side:
         spans = pairwise([*starts.tolist(), len(rows)])
         return {name: places[start:end] for name, (start, end) in zip(names, spans, strict=True)}
 
-    def _tie(self, item: str, old: str, facts: list[tuple[int, int]], fan: int, accepted: bool) -> Tie:
-        triples = tuple(self._fact(entity, key) for entity, key in facts)
-        return Tie(item, old, triples[0][1], triples, fan, "accepted" if accepted else "stored")
+    def _tie(self, item: str, old: str, facts: tuple[Fact, ...], fan: int, accepted: bool) -> Tie:
+        return Tie(item, old, facts[0][1], facts, fan, "accepted" if accepted else "stored")
 
-    def _fact(self, row: int, key: int) -> Fact:
-        relation_row, other_row = self._graph.split(key)
-        entity, relation, other = self._id(row), self._graph.relation_ids[relation_row], self._id(other_row)
-        return (entity, relation, other) if self._side == "tail" else (other, relation, entity)
-
-    def _id(self, row: int) -> str:
-        return self._graph.entity_ids[row]
+    def _fact(self, row: int, relation: int, other: int) -> Fact:
+        names, kind = self._graph.entity_ids, self._graph.relation_ids[relation]
+        return (names[row], kind, names[other]) if self._side == "tail" else (names[other], kind, names[row])

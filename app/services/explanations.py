@@ -78,6 +78,12 @@ class Asked:
     excluded: Collection[str] | None = None
     n: int = 10
 
+    @property
+    def is_plain(self) -> bool:
+        """Whether it is a user of the release as they were trained."""
+        person = self.person
+        return person.user_id is not None and not (person.multipliers or person.recent)
+
 
 @dataclass(frozen=True, slots=True)
 class _Case:
@@ -161,15 +167,20 @@ class ExplanationService:
 def _attribute_all(
     release: LoadedRelease, lists: Sequence[Asked], ties: Sequence[Mapping[str, Sequence[Tie]]]
 ) -> list[list[_Case]]:
-    return [_attribute(release, asked, found) for asked, found in zip(lists, ties, strict=True)]
+    plain = [k for k, asked in enumerate(lists) if asked.is_plain]
+    together = release.explainer.attribute_many([(lists[k].person.user_id or "", lists[k].item_ids) for k in plain])
+    known = dict(zip(plain, together, strict=True))
+    cases = []
+    for k, (asked, found) in enumerate(zip(lists, ties, strict=True)):
+        attributions = known[k] if k in known else release.people.attribute(asked.person, asked.item_ids)
+        cases.append(_cases(release, asked, attributions, found))
+    return cases
 
 
-def _attribute(release: LoadedRelease, asked: Asked, ties: Mapping[str, Sequence[Tie]]) -> list[_Case]:
-    cases, person = [], asked.person
-    if person.user_id is not None and not (person.multipliers or person.recent):
-        attributions = release.explainer.attribute(person.user_id, asked.item_ids)
-    else:
-        attributions = release.people.attribute(person, asked.item_ids)
+def _cases(
+    release: LoadedRelease, asked: Asked, attributions: Sequence[Attribution], ties: Mapping[str, Sequence[Tie]]
+) -> list[_Case]:
+    cases = []
     for attribution in attributions:
         if not (_is_finite(attribution) and attribution.preferences):
             _log.error("an attribution is not finite; it is left out", extra={"item_id": attribution.item_id})

@@ -18,16 +18,12 @@ from numpy.typing import NDArray
 
 from models.retrieval.items import ItemTable, Users
 from models.retrieval.nominations import Excluded, Nominations, Nominator, nearest
+from models.retrieval.pairs import in_blocks, scored
 
 SLACK = 1e-4
 """Relative room for float32 rounding in an index when its distances are held against the model's float64."""
 SHARP = 0.1
 """Temperature below which rounding of logits, which it divides, asks for more room."""
-BLOCK = 48
-"""Pairs re-scored in one call, always as many: where shapes differ, so may the last bits of a matrix product.
-
-A list of ten has 17 candidates. Blocks of 192 save a batch a fifth of this, and cost one list more than twice as much.
-"""
 
 
 @dataclass(frozen=True)
@@ -115,17 +111,9 @@ class Searcher:
         cuts = [slice(start, min(start + n, end)) for start, end in pairwise(edges)]
         return [Ranking(items[cut], scores[cut]) for cut in cuts]
 
-    @torch.no_grad()
     def _scores(self, user_rows: NDArray[np.int64], items: NDArray[np.int64]) -> NDArray[np.float64]:
-        """Score (m,) pairs by the model's literal equation, BLOCK by BLOCK; returns (m,) float64."""
-        padding = -len(items) % BLOCK
-        users, rows = (
-            torch.from_numpy(np.pad(x, (0, padding), mode="edge" if len(x) else "constant")) for x in (user_rows, items)
-        )
-        blocks = zip(torch.split(users, BLOCK), torch.split(rows, BLOCK), strict=True)
-        scores = [self._model.score_pairs(u, i).to(torch.float64) for u, i in blocks] if len(items) else []
-        found: NDArray[np.float64] = torch.cat([torch.empty(0, dtype=torch.float64), *scores])[: len(items)].numpy()
-        return found
+        """Score (m,) pairs by the model's literal equation; returns (m,) float64."""
+        return in_blocks(self._model, user_rows, items, scored)[:, 0]
 
     def rescore(self, user_row: int, candidates: NDArray[np.int64], n: int) -> Ranking:
         """Rank (m,) sorted candidate rows by the model's own score and keep the best n."""

@@ -95,6 +95,9 @@ class MemoryRelease:
     def attribute(self, user_id: str, item_ids: Sequence[str]) -> list[Attribution]:
         return [self._attribute(user_id, item_id) for item_id in item_ids]
 
+    def attribute_many(self, lists: Sequence[tuple[str, Sequence[str]]]) -> list[list[Attribution]]:
+        return [self.attribute(user_id, item_ids) for user_id, item_ids in lists]
+
     def rank_ties(self, attribution: Attribution, ties: Sequence[Tie], limit: int) -> list[Tie]:
         weights = {p.relation_id: p.weight for p in attribution.preferences}
         ordered = sorted(ties, key=lambda tie: (-weights.get(tie.relation_id, 0.0), tie.fan, tie.history_item))

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from models.explanation.attribution import attribute
+from models.explanation.attribution import attribute, attribute_pairs
 from models.explanation.evidence import rank_ties
 from models.interface import Sizes
 from models.registry import build, config_from
@@ -22,6 +22,24 @@ def test_weights_rebuild_the_score(preference_model: Any) -> None:
         torch.full((len(rows),), 2), torch.from_numpy(rows), torch.from_numpy(found.weights).float()
     )
     assert rebuilt.detach().numpy() == pytest.approx(found.scores, abs=1e-5)
+
+
+@pytest.mark.parametrize("n", [1, 10, 48, 49, 130])
+@torch.no_grad()
+def test_a_pair_among_many_is_attributed_to_the_last_bit_as_alone(preference_model: Any, n: int) -> None:
+    model, draw = preference_model.double(), np.random.default_rng(n)
+    users, items = draw.integers(0, model.n_users, n), draw.integers(0, model.n_items, n)
+    many = attribute_pairs(model, users, items)
+    for k in range(n):
+        one = attribute(model, int(users[k]), items[k : k + 1])
+        assert many.weights[k].tolist() == one.weights[0].tolist()
+        assert (many.scores[k], many.scores_without_top[k]) == (one.scores[0], one.scores_without_top[0])
+
+
+def test_no_pair_has_no_attribution(preference_model: Any) -> None:
+    none = np.empty(0, np.int64)
+    found = attribute_pairs(preference_model, none, none)
+    assert (found.weights.shape, found.scores.shape) == ((0, preference_model.n_preferences), (0,))
 
 
 def test_the_score_without_the_first_is_that_of_the_second_in_hard_induction() -> None:
