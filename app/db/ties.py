@@ -7,6 +7,7 @@ three ties of the heaviest one are all that a reason tells.
 """
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
 from typing import Any, Literal, overload
@@ -125,13 +126,13 @@ class _Side:
     def relations(self) -> dict[int, set[int]]:
         """The relations under which facts of an entity, by its row, meet any of the history."""
         found: dict[int, set[int]] = {}
-        for row, relation in (*self._shared, *self._direct):
+        for row, relation in (*self._shared.spans, *self._direct.spans):
             found.setdefault(row, set()).add(relation)
         return found
 
     def direct(self, item: str, row: int, relation: int) -> list[Tie]:
         """Facts from the item's entity to that of a history item."""
-        places = self._direct.get((row, relation))
+        places = self._direct.of(row, relation)
         if places is None:
             return []
         found = []
@@ -146,7 +147,7 @@ class _Side:
 
         Two editions of one work share all their facts: a fact is no tie with itself.
         """
-        places, used = self._shared.get((row, relation)), dict[str, Tie]()
+        places, used = self._shared.of(row, relation), dict[str, Tie]()
         if places is None:
             return []
         ends, names = self._ends, self._graph.entity_ids
@@ -182,7 +183,7 @@ class _Side:
         """
         if group not in self._known:
             owners, places, groups = self._past_facts
-            chosen = np.flatnonzero(groups == group)[: _TIES_PER_RELATION + 1]
+            chosen = (groups == group).nonzero()[0][: _TIES_PER_RELATION + 1]
             rows, accepted = self._past[owners[chosen]], self._ends.accepted[places[chosen]]
             self._known[group] = list(zip(rows.tolist(), accepted.tolist(), strict=True))
         return self._known[group]
@@ -193,28 +194,27 @@ class _Side:
         return self._near[owners], places
 
     @cached_property
-    def _shared(self) -> dict[tuple[int, int], Rows]:
+    def _shared(self) -> "_Parted":
         """The places of the items' facts that meet any of the history, by entity and relation, in the order of keys."""
         marked = np.zeros(self._ends.n_groups, dtype=np.bool_)
         marked[self._past_facts[2]] = True
         return self._by_relation(marked[self._ends.groups[self._facts[1]]])
 
     @cached_property
-    def _direct(self) -> dict[tuple[int, int], Rows]:
+    def _direct(self) -> "_Parted":
         """The same of facts whose other end is in the history."""
         marked = np.zeros(len(self._graph.entity_ids), dtype=np.bool_)
         marked[self._past] = True
         return self._by_relation(marked[self._ends.keys[self._facts[1]] % max(1, len(marked))])
 
-    def _by_relation(self, chosen: NDArray[np.bool_]) -> dict[tuple[int, int], Rows]:
+    def _by_relation(self, chosen: NDArray[np.bool_]) -> "_Parted":
         """Part the chosen facts of the items, which stand in the order of entities, relations and other ends."""
         rows, places = (column[chosen] for column in self._facts)
         relations = self._ends.keys[places] // max(1, len(self._graph.entity_ids))
-        edges = np.flatnonzero((rows[1:] != rows[:-1]) | (relations[1:] != relations[:-1])) + 1
+        edges = ((rows[1:] != rows[:-1]) | (relations[1:] != relations[:-1])).nonzero()[0] + 1
         starts = np.concatenate([np.zeros(min(1, len(rows)), np.int64), edges])
         names = zip(rows[starts].tolist(), relations[starts].tolist(), strict=True)
-        spans = pairwise([*starts.tolist(), len(rows)])
-        return {name: places[start:end] for name, (start, end) in zip(names, spans, strict=True)}
+        return _Parted(dict(zip(names, pairwise([*starts.tolist(), len(rows)]), strict=True)), places)
 
     def _tie(self, item: str, old: str, facts: tuple[Fact, ...], fan: int, accepted: bool) -> Tie:
         return Tie(item, old, facts[0][1], facts, fan, "accepted" if accepted else "stored")
@@ -222,3 +222,15 @@ class _Side:
     def _fact(self, row: int, relation: int, other: int) -> Fact:
         names, kind = self._graph.entity_ids, self._graph.relation_ids[relation]
         return (names[row], kind, names[other]) if self._side == "tail" else (names[other], kind, names[row])
+
+
+@dataclass(frozen=True, slots=True)
+class _Parted:
+    """Places of facts, those of one entity and relation beside each other."""
+
+    spans: dict[tuple[int, int], tuple[int, int]]
+    places: Rows
+
+    def of(self, row: int, relation: int) -> Rows | None:
+        span = self.spans.get((row, relation))
+        return None if span is None else self.places[span[0] : span[1]]
