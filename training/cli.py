@@ -31,7 +31,7 @@ from training.cli_suite import suite
 from training.config import preset_names
 from training.data.dataset import Dataset
 from training.data.indexed import IndexedDataset
-from training.distributed.processes import joined_processes
+from training.distributed.processes import Processes, joined_processes, launched, leading_error
 from training.presets import SystemRecipe, load_recipe
 from training.progress import FileObserver, Observers, RichObserver, Silent, Stages
 from training.refit import refit_config
@@ -55,6 +55,13 @@ app.command("suite")(suite)
 app.command("evaluate")(evaluate_command)
 app.command("audit")(audit_command)
 app.add_typer(report, name="report")
+
+
+@app.callback()
+def _by_several_processes(context: typer.Context) -> None:
+    if launched() and context.invoked_subcommand not in ("train", "refit"):
+        with told_plainly():
+            raise leading_error(f"torchrun: several processes train and refit; {context.invoked_subcommand} is for one")
 
 
 @app.command("train")
@@ -92,8 +99,7 @@ def train_command(
         recipe = load_recipe(preset, system, parse_overrides(settings or []))
         set_threads(threads)
         with joined_processes(device) as processes:
-            loaded = processes.together(lambda: Dataset.load(data))
-            dataset = IndexedDataset.of(loaded)
+            loaded, dataset = _loaded(data, processes)
             if processes.leads:
                 _note_cold_start(recipe, warm_starts or [])
                 for path in warm_starts or []:
@@ -107,7 +113,7 @@ def train_command(
                 result = train(*given, processes, shard_tables)
         if processes.leads:
             say(f"best epoch {result.best_epoch} of {len(result.history)}: {result.checkpoint}")
-            if with_report:
+            if with_report and loaded is not None:
                 report_of_run(run, loaded, here)
 
 
@@ -133,15 +139,14 @@ def refit_command(
         config = refit_config(checkpoint, warm_starts or [], facts)
         set_threads(threads)
         with joined_processes(device) as processes:
-            loaded = processes.together(lambda: Dataset.load(data))
-            dataset = IndexedDataset.of(loaded)
+            loaded, dataset = _loaded(data, processes)
             with RichObserver(config.stop_epoch or config.epochs) if processes.leads else Silent() as observer:
                 here = processes.device(choose_device(device))
                 given = config, dataset, run, here, observer, resume, warm_starts or []
                 result = train(*given, processes, shard_tables)
         if processes.leads:
             say(f"refit of {len(result.history)} epochs: {result.checkpoint}")
-            if with_report:
+            if with_report and loaded is not None:
                 report_of_run(run, loaded, here)
 
 
@@ -176,6 +181,12 @@ def release_command(
     say(f"release {path.name}")
     if audited:
         audit_command(data, path, threads=threads)
+
+
+def _loaded(data: Path, processes: Processes) -> tuple[Dataset | None, IndexedDataset]:
+    """Read a data set as rows; its tables are kept by the process alone that reports on them."""
+    tables = processes.together(lambda: Dataset.load(data))
+    return tables if processes.leads else None, IndexedDataset.of(tables)
 
 
 def _note_cold_start(recipe: SystemRecipe, warm_starts: list[Path]) -> None:

@@ -118,6 +118,11 @@ def launched() -> bool:
     return distributed.is_torchelastic_launched()
 
 
+def leading_error(message: str) -> Exception:
+    """Make an error that all processes meet before they have joined: the first one is to tell it."""
+    return ConfigError(message) if os.environ.get("RANK", "0") == "0" else StoppedByAnotherProcess()
+
+
 @contextmanager
 def joined_processes(device: Literal["auto", "cpu", "cuda"]) -> Iterator[Processes]:
     """Join the processes that torchrun started, for as long as the context lasts; alone without torchrun.
