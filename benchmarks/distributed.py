@@ -3,7 +3,10 @@
     python -m benchmarks.distributed --data DATASET_DIR --preset dbbook2014 --out benchmarks/results/distributed.json
 
 Each kind is a run of its own with one thread a process; kinds take turns, round by round, so that what else the machine
-does falls on all of them. Medians over the rounds. The plot has the loss of each epoch of one process and of two.
+does falls on all of them. Medians over the rounds. On a busy machine compare processor time: two processes are given
+more of its cores. That of the last epoch is told, with its validation and saving on rank 0. Memory is in MiB: before
+training, the most at a step, the most at all (rank 0 brings sharded tables together to save them). The plot has both
+losses of each kind by epoch.
 """
 
 import json
@@ -76,7 +79,7 @@ def row_of(
         "kind": kind,
         "seconds_an_epoch": round(statistics.median(seconds), 2),
         "interactions_a_second": round(leads[0]["rows"] / statistics.median(seconds)),
-        "cpu_seconds_an_epoch_by_rank": [
+        "cpu_seconds_of_last_epoch_by_rank": [
             round(statistics.median(ranks[k]["cpu_seconds"][-1] for ranks in rounds), 2) for k in range(len(rounds[0]))
         ],
         "bytes_a_step": round(history[-1].get("bytes_a_step", 0)),
@@ -114,6 +117,7 @@ def plot(rows: Sequence[Mapping[str, Any]], folder: Path) -> None:
                     range(1, len(values) + 1), values, color=colour, marker=marker, markersize=size,
                     fillstyle="none", linewidth=1.0, label=row["kind"],
                 )  # fmt: skip
+            axes.set_xticks(range(1, len(rows[0]["losses"][name]) + 1))
             axes.set_xlabel("epoch")
             axes.set_ylabel(name.replace("_", " "))
             one_sided(axes)
@@ -138,12 +142,14 @@ def main(
     arguments = ["--data", str(data), "--preset", preset, *(word for s in changed for word in ("--set", s))]
     rows = measure(arguments, rounds, console.print)
     manifest = Dataset.load(data).manifest
-    shown = f"--data DATASET_DIR --preset {preset} --epochs {epochs} --rounds {rounds}"
+    shown = " ".join(
+        [f"--preset {preset} --epochs {epochs} --rounds {rounds}", *(f"--set {s}" for s in settings or [])]
+    )
     result = {
         "date": datetime.now(UTC).date().isoformat(),
         "data": {"name": manifest.name, "content_hash": manifest.content_hash},
         "machine": describe_machine(1, ("torch", "numpy")),
-        "command": f"python -m benchmarks.distributed {shown} --out benchmarks/results/distributed.json",
+        "command": f"python -m benchmarks.distributed --data DATASET_DIR {shown} --out benchmarks/results/{out.name}",
         "settings": {"preset": preset, "epochs": epochs, "rounds": rounds, "changed": settings or []},
         "rows": rows,
         "large_tables": measure(["--data", "large"], 1, console.print) if large else None,

@@ -13,6 +13,8 @@ from typing import Any, Literal, TypeVar
 
 import torch
 from torch import Tensor, distributed
+from torch.distributed.distributed_c10d import PrefixStore
+from torch.distributed.rendezvous import rendezvous
 
 from training.config import ConfigError
 from training.shares import WHOLE, Share
@@ -141,7 +143,10 @@ def joined_processes(device: Literal["auto", "cpu", "cuda"]) -> Iterator[Process
     if on_gpu:
         _check_gpus(int(os.environ.get("LOCAL_WORLD_SIZE", "1")))
         torch.cuda.set_device(local_rank)
-    distributed.init_process_group("cpu:gloo,cuda:nccl" if on_gpu else "gloo", timeout=WAIT)
+    # The store outlives a restart: without names of their own, processes find the addresses of those that have ended.
+    store, _, _ = next(rendezvous("env://", timeout=WAIT))
+    backend, named = "cpu:gloo,cuda:nccl" if on_gpu else "gloo", PrefixStore(f"{size}-{restarts}", store)
+    distributed.init_process_group(backend, store=named, rank=rank, world_size=size, timeout=WAIT)
     yield Processes(rank, size, local_rank, restarts)
     distributed.destroy_process_group()  # not after an error: others may wait for this process, and it for them
 

@@ -77,6 +77,23 @@ def test_a_process_killed_by_sigkill_costs_no_more_than_its_epoch(
         torch.testing.assert_close(found[table], values, atol=1e-4 if sharded else 0.0, rtol=0)
 
 
+def test_a_run_with_sharded_tables_goes_on_in_one_process_with_whole_ones(folder: Path, uninterrupted: Path) -> None:
+    progress = folder / "moved.json"
+    with started(*train(folder, "moved", "--shard-tables", "--progress", str(progress))) as running:
+        wait_for_epoch(progress, 4)
+        os.kill(workers(running.pid)[1], signal.SIGKILL)
+        running.communicate(timeout=200)
+    assert running.returncode != 0
+    assert not (folder / "moved" / "checkpoint").exists()
+    done = alone(*train(folder, "moved", "--resume", "--threads", "1"))
+    assert done.returncode == 0, done.stderr
+    found, expected = (
+        load_file(run / "checkpoint" / "weights.safetensors") for run in (folder / "moved", uninterrupted)
+    )
+    for table, values in expected.items():
+        torch.testing.assert_close(found[table], values, atol=1e-4, rtol=0)
+
+
 def test_what_is_wrong_with_a_call_is_told_once_and_ends_all(folder: Path) -> None:
     done = torchrun(*train(folder, "refused", **{"model.norm": "l3"}))
     assert done.returncode != 0
