@@ -3,9 +3,10 @@
     TransH, TransR <- TransE         TUP  <- BPRMF            KTUP <- TUP + TransH
     CKE <- BPRMF + TransR            CoFM <- BPRMF + TransE   CFKG <- BPRMF + TransE
 
-Source: section 6.3 of Cao et al., WWW 2019. A row is found by the id that it stands for, in the vocabularies of its
-checkpoint, never by its number. Only the preferences of TUP have no ids: they are taken in their order, one for each
-relation of KTUP, as in the paper's own code. What no source gives stays as it was drawn.
+Source: section 6.3 of Cao et al., WWW 2019; KTUP <- TransE, which gives no normals, is ours. A row is found by the id
+that it stands for, in the vocabularies of its checkpoint, never by its number. Only the preferences of TUP have no ids:
+they are taken in their order, one for each relation of KTUP, as in the paper's own code. What no source gives stays as
+it was drawn.
 """
 
 from collections.abc import Mapping, Sequence
@@ -41,6 +42,7 @@ GIVES: Mapping[tuple[type[nn.Module], type[nn.Module]], Names] = {
     (TUP, BPRMF): FACTORS,
     (KTUP, TUP): (*FACTORS, *PREFERENCES),
     (KTUP, TransH): (*FACTS, "relation_normals"),
+    (KTUP, TransE): FACTS,
     (CKE, BPRMF): FACTORS,
     (CKE, TransR): (*FACTS, "relation_matrices"),
     (CoFM, BPRMF): FACTORS,

@@ -80,6 +80,7 @@ SOURCES = [
     ("ktup-hard", ("tup-hard", "transh")),
     ("ktup-soft", ("tup-soft", "transh")),
     ("ktup", ("tup", "transh")),
+    ("ktup-soft", ("tup-soft", "transe")),
     ("cke", ("bprmf", "transr")),
     ("cofm-share", ("bprmf", "transe")),
     ("cofm-reg", ("bprmf", "transe")),
@@ -91,7 +92,7 @@ def _preferences(name: str) -> dict[str, Any]:
     return {"n_preferences": 2} if name.startswith("tup") else {}
 
 
-@pytest.mark.parametrize(("name", "sources"), SOURCES, ids=[name for name, _ in SOURCES])
+@pytest.mark.parametrize(("name", "sources"), SOURCES, ids=["-".join((name, *given)) for name, given in SOURCES])
 def test_a_model_takes_every_table_that_its_sources_share_with_it_and_keeps_the_rest(
     name: str, sources: tuple[str, ...], tmp_path: Path
 ) -> None:
@@ -162,7 +163,7 @@ MISFITS: list[tuple[str, Callable[[Path], list[Path]], str]] = [
     ("tup-soft", _bprmf(MORE), "bprmf: 2 of 4 users are not in the data set, 'cid' the first of them"),
     ("tup-soft", _bprmf(OTHERS), "bprmf: 1 of 3 items are not in the checkpoint, 'i3' the first of them"),
     ("tup-soft", _named("transe"), "transe: tup-soft cannot begin from transe; it begins from BPRMF"),
-    ("ktup-soft", _bprmf(), "bprmf: ktup-soft cannot begin from bprmf; it begins from TUP and TransH"),
+    ("ktup-soft", _bprmf(), "bprmf: ktup-soft cannot begin from bprmf; it begins from TUP and TransH and TransE"),
     ("bprmf", _bprmf(), "bprmf: bprmf cannot begin from bprmf; it begins from no other model"),
     ("tup-soft", _paper, "bprmf: it was trained under the paper protocol, this run is strict"),
     (
