@@ -96,9 +96,9 @@ def train_command(
     Started by torchrun, several processes train one model: docs/how-to/train-on-several-machines.md.
     """
     with told_plainly():
-        recipe = load_recipe(preset, system, parse_overrides(settings or []))
         set_threads(threads)
         with joined_processes(device) as processes:
+            recipe = processes.together(lambda: load_recipe(preset, system, parse_overrides(settings or [])))
             loaded, dataset = _loaded(data, processes)
             if processes.leads:
                 _note_cold_start(recipe, warm_starts or [])
@@ -136,9 +136,9 @@ def refit_command(
 ) -> None:
     """Train a checkpoint's settings again, on the validation rows too, for serving."""
     with told_plainly():
-        config = refit_config(checkpoint, warm_starts or [], facts)
         set_threads(threads)
         with joined_processes(device) as processes:
+            config = processes.together(lambda: refit_config(checkpoint, warm_starts or [], facts))
             loaded, dataset = _loaded(data, processes)
             with RichObserver(config.stop_epoch or config.epochs) if processes.leads else Silent() as observer:
                 here = processes.device(choose_device(device))
