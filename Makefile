@@ -35,7 +35,11 @@ test-slow: $(STAMP)  ## tests that take minutes
 test-faults: $(STAMP)  ## real processes killed, cut off, starved and swapped; at most ten minutes on two cores
 	timeout --signal INT 600 $(BIN)/python -m pytest -n 2 -m faults --timeout 240
 
-test-cluster: $(STAMP)  ## training by several processes
+$(VENV)/.installed-cluster: $(STAMP)
+	$(BIN)/pip install --quiet --disable-pip-version-check --group cluster --constraint constraints.txt
+	touch $@
+
+test-cluster: $(VENV)/.installed-cluster  ## training by several processes, lists of everybody by several workers
 	$(BIN)/python -m pytest -m cluster --timeout 600
 
 lint: $(STAMP) docs  ## made pages are fresh, no dead link in the docs; ruff, mypy --strict, import contracts, hadolint

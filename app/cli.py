@@ -18,6 +18,7 @@ from app import demo as demonstration
 from app.cli_call import calls
 from app.cli_events import import_events
 from app.cli_keys import keys
+from app.cli_lists import load_lists, score_users
 from app.cli_review import candidates, decide, export_dataset
 from app.cli_serve import escaped, fail, serve
 from app.client import ClientError
@@ -29,6 +30,7 @@ from app.db.schema import migrate as run_migrations
 from app.db.serving import ServingRepository
 from app.errors import NoFormerRelease, ReleaseRefused
 from app.lazy_releases import LazyReleaseStore
+from app.lists.folder import ListsError
 from app.logs import configure_logging
 from app.ports import ReleaseInfo, ReleaseStore
 from app.settings import Settings, load_settings
@@ -41,6 +43,8 @@ cli.command(name="import-events")(import_events)
 cli.command()(candidates)
 cli.command()(decide)
 cli.command()(serve)
+cli.command(name="score-users")(score_users)
+cli.command(name="load-lists")(load_lists)
 cli.command(name="export-dataset")(export_dataset)
 _out = Console()
 _err = Console(stderr=True)
@@ -163,7 +167,7 @@ def main() -> None:
     """Run a command; say in one line what a person can do about what went wrong."""
     try:
         cli_serve.main(cli)
-    except (ClientError, InvalidDataset, demonstration.DemoFailed) as error:
+    except (ClientError, InvalidDataset, ListsError, demonstration.DemoFailed) as error:
         fail([str(error)])
 
 

@@ -4,6 +4,7 @@ import asyncio
 import gc
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
 
 from fastapi import FastAPI
 
@@ -71,34 +72,54 @@ def create_app(
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        database = open_database(settings)
-        histories = HistoryRepository(database)
-        cache = open_cache(settings)
-        versions, seconds = VersionReader(database), settings.cache_ttl_seconds
-        facts = FactRepository(database, Remembered(versions, seconds), Remembered(versions, seconds))
-        store = release_store or LazyReleaseStore(settings.releases_dir, settings.user_vectors)
-        served = served_log(settings, database, metrics)
-        services = join(settings, database, versions, histories, facts, cache, store, served, metrics)
-        app.state.services = services
-        metrics.watch(ReleaseFigures(lambda: services.releases.served()))
-        services.releases.start()
-        services.erasure.start()
-        reading = asyncio.create_task(_prepare(facts, services.releases, prepared))
-        try:
-            async with running_operations(database, services.releases, served) as app.state.operations:
-                with draining(services.health.end, settings.drain_seconds):
-                    yield
-        finally:
-            reading.cancel()
-            await asyncio.wait([reading])
-            await services.erasure.stop()
-            await services.releases.stop()
-            await cache.close()
-            versions.close()
-            histories.close()
-            await database.close()
+        async with assembled(settings, metrics, release_store) as parts:
+            app.state.services = services = parts.services
+            metrics.watch(ReleaseFigures(lambda: services.releases.served()))
+            services.releases.start()
+            services.erasure.start()
+            reading = asyncio.create_task(_prepare(parts.facts, services.releases, prepared))
+            try:
+                async with running_operations(parts.database, services.releases, parts.served) as app.state.operations:
+                    with draining(services.health.end, settings.drain_seconds):
+                        yield
+            finally:
+                reading.cancel()
+                await asyncio.wait([reading])
+                await services.erasure.stop()
+                await services.releases.stop()
 
     return create_api(lifespan, metrics, settings.cors_origins, settings.allowed_hosts)
+
+
+@dataclass(frozen=True, slots=True)
+class Assembled:
+    """The services, with what they stand on; nothing works in the background yet."""
+
+    services: Services
+    database: Database
+    versions: VersionReader
+    facts: FactRepository
+    served: ServedLog
+
+
+@asynccontextmanager
+async def assembled(
+    settings: Settings, metrics: Metrics | None = None, release_store: ReleaseStore | None = None
+) -> AsyncIterator[Assembled]:
+    """Join the services over what the settings name, and close all of that at the end."""
+    metrics, database, cache = metrics or Metrics(), open_database(settings), open_cache(settings)
+    histories, versions, seconds = HistoryRepository(database), VersionReader(database), settings.cache_ttl_seconds
+    facts = FactRepository(database, Remembered(versions, seconds), Remembered(versions, seconds))
+    store = release_store or LazyReleaseStore(settings.releases_dir, settings.user_vectors)
+    served = served_log(settings, database, metrics)
+    services = join(settings, database, versions, histories, facts, cache, store, served, metrics)
+    try:
+        yield Assembled(services, database, versions, facts, served)
+    finally:
+        await cache.close()
+        versions.close()
+        histories.close()
+        await database.close()
 
 
 def serve_from_environment() -> FastAPI:

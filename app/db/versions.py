@@ -11,13 +11,14 @@ No process may remember a version, as another may have raised it since. So the r
 import asyncio
 import sqlite3
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from contextlib import suppress
 from typing import Any
 
 from sqlalchemy import ARRAY, String, any_, bindparam, func, literal, select, union_all
 from sqlalchemy.sql import ColumnElement
 
+from app.db.chunks import chunked
 from app.db.session import Database
 from app.db.sqlite import file_of, open_for_reading
 from app.db.tables import Stamp, User
@@ -56,6 +57,19 @@ class VersionReader:
         tenant = current_tenant()
         found = self._read_now(tenant, user_id) or await self._wait(tenant, user_id)
         self._stamps[tenant] = found.stamps
+        return found
+
+    async def of_many(self, user_ids: Collection[str]) -> dict[str, Versions]:
+        """Give the versions of many users, each read after this call began; the stamps are of the first query."""
+        tenant, found, first = current_tenant(), dict[str, Versions](), None
+        for piece in chunked(user_ids):
+            those, stamps = await self._query(tenant, piece)
+            first = stamps if first is None else first
+            for user_id in piece:
+                history, preferences = those.get(user_id, (None, 0))
+                found[user_id] = Versions(history, first, preferences)
+        if first is not None:
+            self._stamps[tenant] = first
         return found
 
     async def _wait(self, tenant: int, user_id: str) -> Versions:

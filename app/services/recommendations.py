@@ -154,7 +154,7 @@ class RecommendationService:
             # Not cached: ids without a user are endless, and the popular list behind it is kept anyway.
             return (await self._compute(release, query, versions)).body
         return await self._answers.get(
-            _parts(release, query, versions), lambda: self._compute(release, query, versions)
+            question_parts(release.info.release_id, query, versions), lambda: self._compute(release, query, versions)
         )
 
     async def _from_memory(self, query: RecommendationQuery) -> bytes | None:
@@ -262,10 +262,10 @@ class RecommendationService:
         return Asked(case.person, names, case.reasons, excluded, page.ranks[-1])
 
 
-def _parts(release: LoadedRelease, query: RecommendationQuery, versions: Versions) -> dict[str, object]:
-    """Describe a question in full, with what its answer rests on."""
+def question_parts(release_id: str, query: RecommendationQuery, versions: Versions) -> dict[str, object]:
+    """Describe a question in full, with what its answer rests on: what its key in the cache is made of."""
     asked = [getattr(query, name) for name in _QUERY_FIELDS]
-    return parts_of("recommendations", release.info.release_id, versions.of_person, asked)
+    return parts_of("recommendations", release_id, versions.of_person, asked)
 
 
 def question_of(query: RecommendationQuery) -> str:

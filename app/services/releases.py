@@ -166,6 +166,16 @@ class ReleaseManager:
             await self._rows.activate(release_id)
             return self._activated(Serving(loaded))
 
+    async def hold(self, release_id: str) -> None:
+        """Answer everybody of the current tenant by one release, in this process alone; the database is not told.
+
+        Raises:
+            UnknownRelease: there is no such directory.
+            ReleaseRefused: its check failed.
+        """
+        async with self._changing:
+            self._serving[current_tenant()] = Serving(await self._load(release_id))
+
     async def roll_back(self) -> Activation:
         """Go back to the release that was active before; again, to the one before that. An experiment ends.
 
