@@ -91,8 +91,9 @@ class ValidationSettings(_Section):
     patience: int = Field(5, ge=1, description="validations without a new best before the run stops")
     top_n: int = Field(10, ge=1)
     triples: int = Field(2000, ge=1, description="validation triples ranked, drawn once by the seed")
-    metric: Literal["f1", "ndcg", "recall", "hit", "hits", "mrr"] = Field(
-        "f1", description="f1, ndcg, recall, hit rank items; hits, mrr rank entities"
+    metric: Literal["f1", "ndcg", "recall", "hit", "hits", "mrr", "both"] = Field(
+        "f1",
+        description="f1, ndcg, recall, hit rank items; hits, mrr rank entities; both: geometric mean of f1 and hits",
     )
 
 

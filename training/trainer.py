@@ -40,12 +40,12 @@ from training.run_state import (
     load_state,
     save_state,
 )
+from training.selection import needs, selected
 from training.steps import Steps, WholeSteps
 from training.touched import TouchedSteps
 from training.warm_start import warm_start
 
 LOSS_CHECK_ON_GPU = 50
-RANKING_METRICS = ("f1", "ndcg", "recall", "hit")
 
 
 class NotFinite(Exception):
@@ -161,8 +161,8 @@ class _Trainer:
 
     def _check_metric(self) -> None:
         metric = self.config.validation.metric
-        able = self.recommendation if metric in RANKING_METRICS else self.completion
-        if able is None:
+        able = self.recommendation is not None, self.completion is not None
+        if any(needed and not has for needed, has in zip(needs(metric), able, strict=True)):
             raise ConfigError(f"validation.metric: {self.config.model_name} cannot be chosen by {metric!r}")
 
     def _check_rows(self) -> None:
@@ -289,13 +289,13 @@ class _Trainer:
     def _has_validation(self) -> bool:
         if self.config.refit:
             return False
-        ranking = self.config.validation.metric in RANKING_METRICS
-        return bool(len(self.dataset.interactions["valid"] if ranking else self.valid_triples))
+        rows = len(self.dataset.interactions["valid"]), len(self.valid_triples)
+        return all(n for needed, n in zip(needs(self.config.validation.metric), rows, strict=True) if needed)
 
     def _validate(self) -> dict[str, Any]:
         whole = self._whole_model()
         metrics = self.processes.first(lambda: self._measure(whole))
-        self._keep_as_best(metrics[self.config.validation.metric], whole)
+        self._keep_as_best(selected(metrics, self.config.validation.metric), whole)
         return {"valid": metrics, "best": self.progress.best_epoch == self.progress.epoch}
 
     def _whole_model(self) -> Any:

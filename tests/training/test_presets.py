@@ -8,7 +8,7 @@ import pytest
 from models.registry import REGISTRY, config_from
 from training.config import ConfigError, load_config, preset_names
 from training.presets import SystemRecipe, load_recipe
-from training.trainer import RANKING_METRICS
+from training.selection import needs
 from training.warm_start import GIVES
 
 COMMON = """
@@ -36,8 +36,10 @@ def test_every_preset_has_a_recipe_for_each_system_that_can_be_trained(preset: s
     found = load_recipe(preset, system)
     assert (found.name, found.config.model_name) == (system, system)
     settings = config_from(system, found.config.model_settings)
-    recommends = not system.startswith("trans")
-    assert (found.config.validation.metric in RANKING_METRICS) == recommends
+    recommends, completes = not system.startswith("trans"), not system.startswith(("fm", "bprmf", "tup"))
+    for needed, able in zip(needs(found.config.validation.metric), (recommends, completes), strict=True):
+        assert able or not needed
+    assert needs(found.config.validation.metric)[0] == recommends
     for source in found.warm_starts:
         before = load_recipe(preset, source).config
         assert (REGISTRY[system].model, REGISTRY[source].model) in GIVES

@@ -12,9 +12,11 @@ from safetensors.torch import load_file
 from models.checkpoint import load_checkpoint
 from tests.training import planted
 from training import trainer
+from training.config import ConfigError
 from training.data.indexed import IndexedDataset
 from training.evaluation.protocol import STRICT
 from training.evaluation.recommendation import evaluate_recommendation
+from training.selection import selected
 from training.trainer import TrainingResult
 
 
@@ -67,6 +69,28 @@ def test_the_metric_that_was_asked_for_decides(
     result = planted.run(planted.config(model, epochs=4, validation=validation), world, folder)
     assert result.best_epoch == int(np.argmax([record["valid"][metric] for record in result.history])) + 1
     assert load_checkpoint(result.checkpoint).manifest["selected_on"] == f"valid {metric}"
+
+
+def test_both_is_the_geometric_mean_of_f1_and_hits(world: IndexedDataset, folder: Path) -> None:
+    assert selected({"f1": 0.04, "hits": 0.49, "mrr": 0.9}, "both") == pytest.approx(0.14)
+    result = planted.run(planted.config(epochs=4, validation={"top_n": 1, "metric": "both"}), world, folder)
+    products = [record["valid"]["f1"] * record["valid"]["hits"] for record in result.history]
+    assert result.best_epoch == int(np.argmax(products)) + 1
+    assert load_checkpoint(result.checkpoint).manifest["selected_on"] == "valid both"
+
+
+@pytest.mark.parametrize("model", [{"name": "transh"}, {"name": "bprmf"}])
+def test_a_model_of_one_task_cannot_be_chosen_by_both(
+    model: dict[str, Any], world: IndexedDataset, folder: Path
+) -> None:
+    with pytest.raises(ConfigError, match="cannot be chosen by 'both'"):
+        planted.run(planted.config(model, validation={"metric": "both"}), world, folder)
+
+
+def test_without_validation_triples_nothing_is_chosen_by_both(folder: Path) -> None:
+    data = planted.indexed(triples=planted.without("triples", "valid"))
+    result = planted.run(planted.config(epochs=2, validation={"metric": "both"}), data, folder)
+    assert load_checkpoint(result.checkpoint).manifest["selected_on"] == "last epoch"
 
 
 def _disagreeing() -> IndexedDataset:
