@@ -240,7 +240,7 @@ def _plot(rows: list[dict[str, Any]], folder: Path) -> None:
         axes[1].plot(sizes, [row["start_cpu_seconds"] for row in those], marker="o", label=way)
         for part, style in (("p50", "-"), ("p99", ":")):
             axes[2].plot(sizes, [row["id_us"][part] for row in those], style, marker="o", label=f"{way}, {part}")
-    labels = ("memory of its own at the start, MiB", "processor time of the start, s", "row of an id, µs")
+    labels = ("1 + memory of its own at the start, MiB", "processor time of the start, s", "row of an id, µs")
     for axis, label in zip(axes, labels, strict=True):
         axis.set(xscale="log", yscale="log", xlabel="users", ylabel=label)
         axis.grid(alpha=0.3)
