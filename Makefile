@@ -39,7 +39,7 @@ $(VENV)/.installed-cluster: $(STAMP)
 	$(BIN)/pip install --quiet --disable-pip-version-check --group cluster --constraint constraints.txt
 	touch $@
 
-test-cluster: $(VENV)/.installed-cluster  ## training by several processes, lists of everybody by several workers
+test-cluster: $(VENV)/.installed-cluster  ## training by several processes, lists of everybody by several workers, a vector engine
 	$(BIN)/python -m pytest -m cluster --timeout 600
 
 lint: $(STAMP) docs  ## made pages are fresh, no dead link in the docs; ruff, mypy --strict, import contracts, hadolint

@@ -21,6 +21,7 @@ from app.cli_keys import keys
 from app.cli_lists import load_lists, score_users
 from app.cli_review import candidates, decide, export_dataset
 from app.cli_serve import escaped, fail, serve
+from app.cli_vectors import vectors
 from app.client import ClientError
 from app.dataset import SPLITS, DatasetReader, InvalidDataset
 from app.db.bulk import DatasetImport, ImportCounts
@@ -39,6 +40,7 @@ from app.worker.loop import Worker
 cli = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False, help=__doc__)
 cli.add_typer(keys, name="keys")
 cli.add_typer(calls, name="call")
+cli.add_typer(vectors, name="vectors")
 cli.command(name="import-events")(import_events)
 cli.command()(candidates)
 cli.command()(decide)

@@ -13,6 +13,7 @@ from app.errors import ServiceError, StorageUnavailable
 from app.metrics import shared_figures
 from app.services.access import is_loopback
 from app.settings import Settings, SettingsError, load_settings
+from app.vector_engine.engine import check_installed
 
 MISTAKE = 2
 _OPEN_TO_ALL = (
@@ -26,6 +27,7 @@ def serve() -> None:
     import uvicorn
 
     settings = load_settings()
+    check_installed(settings)
     asyncio.run(_check_openness(settings))
     # uvicorn finishes what is in flight, then raises the signal again: an orderly end is exit code 0.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))

@@ -14,6 +14,7 @@ ServiceError(message)
     NoExperiment              none runs
     UnknownJob(job_id)        JobConflict(job_id)       JobFinished(job_id, state)
     StorageUnavailable        the database is away, too slow, or not migrated
+    VectorEngineUnavailable   the vector engine is away, and nothing is to nominate items instead of it
     Overloaded                more requests wait for scoring than the queue may hold
     MissingKey  InvalidKey  NotAllowed(scope)  RateLimited(seconds)  BodyTooLarge(most)  UnknownTenant(name)
     ForeignOrigin  ForeignHost  a browser calls for a page that is not ours, or by a name that is not
@@ -195,6 +196,14 @@ class StorageUnavailable(ServiceError):
 
     def __init__(self, reason: str = "The database cannot be reached.") -> None:
         super().__init__(reason)
+
+
+class VectorEngineUnavailable(ServiceError):
+    """The vector engine is away, and nothing is to nominate items instead of it."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"The vector engine does not answer: {reason}.")
+        self.reason = reason
 
 
 class Overloaded(ServiceError):

@@ -35,6 +35,8 @@ from app.ports import (
     UserVectors,
 )
 from app.tenancy import current_tenant, releases_of
+from app.vector_engine.configured import EngineChoice, name_of, through_engine
+from app.vector_engine.index import EngineIndex
 from models.checkpoint import CheckpointError
 from models.explanation.attribution import attribute_pairs
 from models.explanation.evidence import rank_ties
@@ -49,10 +51,11 @@ log = logging.getLogger(__name__)
 class FileReleaseStore:
     """The folder of releases; each tenant has its own."""
 
-    def __init__(self, releases: Path, user_vectors: UserVectors = "auto") -> None:
-        """`user_vectors` says where the users of a release are."""
+    def __init__(self, releases: Path, user_vectors: UserVectors = "auto", engine: EngineChoice | None = None) -> None:
+        """`user_vectors` says where the users of a release are; `engine` names items, None: the release's index."""
         self._all = releases
         self._user_vectors = user_vectors
+        self._engine = engine
 
     @property
     def _releases(self) -> Path:
@@ -73,6 +76,16 @@ class FileReleaseStore:
             UnknownRelease: there is no such directory, or the id is none.
             ReleaseRefused: it is cut, altered, of another version, or its parts do not belong together.
         """
+        release = self.opened(release_id)
+        if self._user_vectors == "auto" and is_looked_up(release.manifest):
+            unread = {"release": release_id, "bytes": unread_bytes(release.manifest)}
+            log.info("users are looked up; their files are checked by size, not read", extra=unread)
+        if self._engine is None:
+            return InferenceRelease(release)
+        return InferenceRelease(*through_engine(release, name_of(release_id), self._engine))
+
+    def opened(self, release_id: str) -> Release:
+        """Load a release as the commands of an operator need it; raises as `load` does."""
         directory = self._directory(release_id)
         torch.set_num_threads(1)
         faiss.omp_set_num_threads(1)
@@ -80,10 +93,7 @@ class FileReleaseStore:
             release = load_release(directory, self._user_vectors)
         except (CheckpointError, OSError) as error:
             raise ReleaseRefused(release_id, str(error)) from error
-        if self._user_vectors == "auto" and is_looked_up(release.manifest):
-            unread = {"release": release_id, "bytes": unread_bytes(release.manifest)}
-            log.info("users are looked up; their files are checked by size, not read", extra=unread)
-        return InferenceRelease(release)
+        return release
 
     def check(self, release_id: str, progress: Callable[[int, int], None] = lambda done, of: None) -> None:
         """Read every byte that a release vouches for; `progress` is told how many, and of how many.
@@ -106,8 +116,10 @@ class FileReleaseStore:
 class InferenceRelease:
     """A release that answers: recommender, explainer and completer over one model."""
 
-    def __init__(self, release: Release) -> None:
+    def __init__(self, release: Release, engine: EngineIndex | None = None) -> None:
+        """`engine` is what the release is searched through, where it is."""
         self._release = release
+        self._engine = engine
         self._model = release.checkpoint.model
         self.info = replace(_info_of(release.manifest), rebuilt=release.rebuilt)
         self.new_items: frozenset[str] = frozenset()
@@ -135,6 +147,10 @@ class InferenceRelease:
     @cached_property
     def _placing(self) -> Placing:
         return Placing(self._release)
+
+    def vector_engine_problem(self) -> str | None:
+        """Why the vector engine names no items."""
+        return None if self._engine is None else self._engine.problem()
 
     def with_new_items(self, entities: Mapping[str, str], facts: Collection[Fact]) -> LoadedRelease:
         """Give this release with items that it does not know, placed by their entities."""

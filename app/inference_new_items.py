@@ -224,6 +224,10 @@ class ReleaseWithNewItems:
         """People rather than users."""
         return self._every
 
+    def vector_engine_problem(self) -> str | None:
+        """Why the vector engine names no items of the release."""
+        return self._release.vector_engine_problem()
+
     def with_new_items(self, entities: Mapping[str, str], facts: Collection[Fact]) -> LoadedRelease:
         """Give the release with these new items instead."""
         return self._release.with_new_items(entities, facts)

@@ -4,6 +4,7 @@ from functools import cached_property
 from pathlib import Path
 
 from app.ports import LoadedRelease, ReleaseInfo, ReleaseStore, UserVectors
+from app.settings import Settings
 
 
 class LazyReleaseStore:
@@ -13,16 +14,21 @@ class LazyReleaseStore:
     service is live, and says what is missing, from the first moment.
     """
 
-    def __init__(self, folder: Path, user_vectors: UserVectors = "auto") -> None:
-        """`user_vectors` is the setting of that name."""
+    def __init__(
+        self, folder: Path, user_vectors: UserVectors = "auto", engine_settings: Settings | None = None
+    ) -> None:
+        """`user_vectors` is the setting of that name. `engine_settings` name the vector engine; None: none is used."""
         self._folder = folder
         self._user_vectors: UserVectors = user_vectors
+        self._engine_settings = engine_settings
 
     @cached_property
     def _store(self) -> ReleaseStore:
         from app.inference import FileReleaseStore
+        from app.vector_engine.configured import engine_of
 
-        return FileReleaseStore(self._folder, self._user_vectors)
+        engine = None if self._engine_settings is None else engine_of(self._engine_settings)
+        return FileReleaseStore(self._folder, self._user_vectors, engine)
 
     def list(self) -> list[ReleaseInfo]:
         """List every release directory of the current tenant, newest first."""

@@ -110,7 +110,7 @@ async def assembled(
     metrics, database, cache = metrics or Metrics(), open_database(settings), open_cache(settings)
     histories, versions, seconds = HistoryRepository(database), VersionReader(database), settings.cache_ttl_seconds
     facts = FactRepository(database, Remembered(versions, seconds), Remembered(versions, seconds))
-    store = release_store or LazyReleaseStore(settings.releases_dir, settings.user_vectors)
+    store = release_store or LazyReleaseStore(settings.releases_dir, settings.user_vectors, settings)
     served = served_log(settings, database, metrics)
     services = join(settings, database, versions, histories, facts, cache, store, served, metrics)
     try:
@@ -259,7 +259,7 @@ def join(
         ),
         completions=CompletionService(facts, stores.reviews, entities, relations, releases, scoring),
         releases=releases,
-        health=HealthService(SchemaCheck(database), releases, cache),
+        health=HealthService(SchemaCheck(database), releases, cache, settings.vector_engine_fallback == "none"),
         stores=stores,
         access=open_access(settings, stores.keys),
         max_body_bytes=settings.max_body_bytes,

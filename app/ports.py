@@ -236,6 +236,10 @@ class LoadedRelease(Protocol):
         """The items that came after training, of `with_new_items`; none in a release as it was made."""
         ...
 
+    def vector_engine_problem(self) -> str | None:
+        """Why the vector engine names no items; None where it does, or none is configured. May wait for it."""
+        ...
+
     def with_new_items(self, entities: Mapping[str, str], facts: Collection[Fact]) -> "LoadedRelease":
         """Give this release with items that it does not know, placed by their entities: CPU-bound.
 

@@ -37,7 +37,7 @@ _DRIVERS = {
     "postgresql+asyncpg": "postgresql+asyncpg",
 }
 
-_SECRETS = ("database_password", "database_url", "redis_password", "redis_url")
+_SECRETS = ("database_password", "database_url", "redis_password", "redis_url", "vector_engine_token")
 """What may be told by a file, too: `KTUP_DATABASE_URL_FILE`."""
 
 
@@ -117,6 +117,19 @@ class Settings(BaseSettings):
         description="Where the users of a release are. `auto`: as it was made, so looked up in its files, one by one, "
         "if it was made with `--users lookup` or has a million of them. `memory`: loaded, with all files checked.",
     )
+    vector_engine: str | None = Field(
+        None,
+        description="A Milvus server that names the items to rank, as http://HOST:19530, or a path that ends in .db "
+        "for its local mode; needs the group `cluster`, and releases that `vectors load` brought there. Unset: the "
+        "index in the release names them.",
+    )
+    vector_engine_token: SecretStr | None = Field(None, description="What that server asks for, as USER:PASSWORD.")
+    vector_engine_timeout_ms: int = Field(1_000, ge=10, le=60_000, description="Longest wait for one call to it.")
+    vector_engine_retry_seconds: float = Field(3.0, gt=0, le=600, description="Pause before it is asked again.")
+    vector_engine_fallback: Literal["index", "none"] = Field(
+        "index",
+        description="While it is away: the release's own index names items (`index`), or lists are a 503 (`none`).",
+    )
     release_poll_seconds: float = Field(
         3.0, gt=0, le=3_600, description="How often a process asks the database which release is active."
     )
@@ -170,6 +183,21 @@ class Settings(BaseSettings):
         "group `otel`. Unset: nothing is traced.",
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least severe level logged.")
+
+    @field_validator("vector_engine")
+    @classmethod
+    def _check_address(cls, address: str | None) -> str | None:
+        url = address is not None and re.match(r"https?://[^/]", address)
+        path = address is not None and "://" not in address and address.endswith(".db")
+        if address is not None and not url and not path:
+            raise ValueError("expected http://HOST:PORT, https://HOST:PORT, or a path that ends in .db")
+        return address
+
+    @model_validator(mode="after")
+    def _check_vector_engine(self) -> "Settings":
+        if self.vector_engine is not None and "://" not in self.vector_engine and self.workers > 1:
+            raise ValueError("vector_engine: the local mode is for one process; expected workers = 1, or a URL")
+        return self
 
     @model_validator(mode="after")
     def _check_lease(self) -> "Settings":

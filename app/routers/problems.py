@@ -50,6 +50,7 @@ KINDS: Mapping[type[ServiceError], Kind] = {
     errors.CursorExpired: Kind(410, "cursor_expired", "Cursor expired"),
     errors.NoActiveRelease: Kind(503, "no_active_release", "No active release", retry_after=5),
     errors.StorageUnavailable: Kind(503, "storage_unavailable", "Storage unavailable", retry_after=2),
+    errors.VectorEngineUnavailable: Kind(503, "vector_engine_unavailable", "Vector engine unavailable", retry_after=3),
     errors.Overloaded: Kind(503, "overloaded", "Overloaded", retry_after=1),
     errors.InvalidKey: Kind(401, "invalid_key", "Invalid key"),
     errors.MissingKey: Kind(401, "missing_key", "Key missing"),

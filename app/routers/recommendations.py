@@ -17,6 +17,7 @@ from app.errors import (
     UnknownEntity,
     UnknownRelation,
     UnknownUser,
+    VectorEngineUnavailable,
 )
 from app.routers.languages import AcceptLanguage, told_in
 from app.routers.problems import problem_of, problems
@@ -28,7 +29,7 @@ from app.schemas.strict import NoParameters
 
 router = APIRouter(tags=["recommend"])
 _UNFIT = (UnknownRelation, UnknownEntity, InvalidQuery)
-_AWAY = (NoActiveRelease, StorageUnavailable, Overloaded)
+_AWAY = (NoActiveRelease, StorageUnavailable, VectorEngineUnavailable, Overloaded)
 _READ = ReadBefore()
 
 

@@ -16,7 +16,9 @@ class ReadinessBody(BaseModel):
 
     status: Literal["ready"] = Field("ready", description="Always `ready`; anything else is a 503.")
     release: str = Field(description="The release that answers.")
-    degraded: list[str] = Field(description="Parts that are away without stopping answers, such as `cache`.")
+    degraded: list[str] = Field(
+        description="Parts that are away without stopping answers, such as `cache` or `vector_engine`."
+    )
     rebuilt: dict[str, str] = Field(
         description="By release, why its index was made again from its weights, in memory: a file of it is broken. "
         "Answers are right; each start takes longer until the file is replaced. Empty where every index was read."

@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from anyio import to_thread
+
 from app.errors import NotReady
 from app.ports import Cache
 from app.services.releases import ReleaseManager
@@ -24,10 +26,14 @@ class Readiness:
 class HealthService:
     """Looks at every part that an answer needs."""
 
-    def __init__(self, schema: Schema, releases: ReleaseManager, cache: Cache) -> None:
+    def __init__(
+        self, schema: Schema, releases: ReleaseManager, cache: Cache, needs_vector_engine: bool = False
+    ) -> None:
+        """`needs_vector_engine` where nothing names items instead of it."""
         self._schema = schema
         self._releases = releases
         self._cache = cache
+        self._needs_vector_engine = needs_vector_engine
         self._ending = False
 
     def end(self) -> None:
@@ -38,7 +44,7 @@ class HealthService:
         """Say what answers.
 
         Raises:
-            NotReady: a part is missing; the cache is not such a part.
+            NotReady: a part is missing; the cache is not such a part, nor a vector engine that something stands in for.
         """
         if self._ending:
             raise NotReady({"server": "it is shutting down"})
@@ -46,7 +52,19 @@ class HealthService:
         missing = {part: problem for part, problem in problems.items() if problem is not None}
         if missing:
             raise NotReady(missing)
-        degraded = () if self._cache.available else ("cache",)
+        degraded: tuple[str, ...] = () if self._cache.available else ("cache",)
+        if (problem := await self._engine_problem()) is not None:
+            if self._needs_vector_engine:
+                raise NotReady({"vector_engine": problem})
+            degraded += ("vector_engine",)
         infos = [release.info for release in self._releases.answering()]
         rebuilt = {info.release_id: info.rebuilt for info in infos if info.rebuilt}
         return Readiness(self._releases.current().info.release_id, degraded, rebuilt)
+
+    async def _engine_problem(self) -> str | None:
+        """Ask every release that answers; off the event loop, as one that is away takes its time."""
+        for release in self._releases.answering():
+            problem = await to_thread.run_sync(release.vector_engine_problem)
+            if problem is not None:
+                return problem
+        return None

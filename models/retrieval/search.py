@@ -39,7 +39,7 @@ class Searcher:
 
     def __init__(self, model: Any, index: Nominator, nominate: int) -> None:
         """`nominate` is how many items are looked at where the index proves nothing; otherwise it finds its own."""
-        self._model, self._index, self._nominate = model, index, nominate
+        self._model, self.index, self.nominate = model, index, nominate
         config = model.config
         self._exact = index.proves(config.strategy)
         self._slack = SLACK * max(1.0, SHARP / config.temperature)
@@ -62,12 +62,12 @@ class Searcher:
         if len(user_rows) != len(excluded):
             raise ValueError(f"{len(user_rows)} users, but excluded items of {len(excluded)}")
         found: list[Ranking] = [Ranking(np.empty(0, np.int64), np.empty(0))] * len(user_rows)
-        n_items = self._index.shape.n_items
+        n_items = self.index.shape.n_items
         waiting, m = np.arange(len(user_rows) if n_items and n > 0 else 0), min(n_items, n + max(6, n // 2))
         while len(waiting):
             rows, lists = user_rows[waiting], [excluded[k] for k in waiting.tolist()]
             users = Users.of(self._model, torch.from_numpy(rows))
-            named = self._index.nominate(users, m, self._nominate, lists)
+            named = self.index.nominate(users, m, self.nominate, lists)
             named = self._measured(users, named, m) if named.rough else named
             rankings = self._decided(rows, named, n)
             for k, ranking in zip(waiting, rankings, strict=True):
@@ -98,7 +98,7 @@ class Searcher:
 
     def _decided(self, user_rows: NDArray[np.int64], named: Nominations, n: int) -> list[Ranking]:
         """Rank what was named for (B,) users by the model's own scores and keep the best n of each."""
-        n_items = self._index.shape.n_items
+        n_items = self.index.shape.n_items
         owners, places = np.nonzero(named.rows >= 0)
         keys = np.unique(owners * n_items + named.rows[owners, places])
         owners, items = keys // n_items, keys % n_items
@@ -124,4 +124,4 @@ class Searcher:
 
     def brute_force(self, user_row: int, n: int, excluded: NDArray[np.int64]) -> Ranking:
         """Rank every item that is not excluded: what `search` is measured against."""
-        return self.rescore(user_row, np.setdiff1d(np.arange(self._index.shape.n_items), excluded), n)
+        return self.rescore(user_row, np.setdiff1d(np.arange(self.index.shape.n_items), excluded), n)

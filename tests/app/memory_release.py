@@ -41,8 +41,13 @@ class MemoryRelease:
     calibrated: bool = False
     """Whether candidates have a probability, which is then 1 / (1 + distance), stored or not."""
 
+    engine_problem: str | None = None
+
     def __post_init__(self) -> None:
         self.gate.set()
+
+    def vector_engine_problem(self) -> str | None:
+        return self.engine_problem
 
     @property
     def recommender(self) -> "MemoryRelease":
@@ -163,8 +168,13 @@ class MemoryStore:
     gate: threading.Event = field(default_factory=threading.Event)
     loads: int = 0
 
+    engine_problem: str | None = None
+
     def __post_init__(self) -> None:
         self.gate.set()
+
+    def vector_engine_problem(self) -> str | None:
+        return self.engine_problem
 
     def list(self) -> list[ReleaseInfo]:
         infos: list[ReleaseInfo] = []

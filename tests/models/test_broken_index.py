@@ -74,7 +74,7 @@ def test_c85_a_broken_index_is_made_again_and_says_which_file_and_what_to_do(
     with caplog.at_level(logging.WARNING):
         again = load_release(release)
     assert lists(again) == expected
-    assert kind_of(again.searcher._index) == kind
+    assert kind_of(again.searcher.index) == kind
     assert contents(release) == before, "a release is never written to"
     (record,) = [record for record in caplog.records if "made again" in record.message]
     assert (record.release, record.reason) == ("first", again.rebuilt)  # type: ignore[attr-defined]
