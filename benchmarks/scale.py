@@ -237,7 +237,7 @@ def main(arguments: Sequence[str] | None = None) -> Path:
     torch.set_num_threads(1)
     shape = Shape.of(load_checkpoint(values.checkpoint).model, values.embedding_size)
     command = shlex.join(["python", "-m", "benchmarks.scale", *(arguments or sys.argv[1:])])
-    for given, name in ((values.checkpoint, "CHECKPOINT_DIR"), (values.work, "DIR"), (values.out, "OUT")):
+    for given, name in ((values.checkpoint, "CHECKPOINT_DIR"), (values.out, "OUT"), (values.work, "DIR")):
         command = command.replace(str(given), name) if given is not None else command
     result: dict[str, Any] = {
         "date": datetime.now(UTC).isoformat(timespec="seconds"),

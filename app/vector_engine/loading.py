@@ -38,7 +38,19 @@ def load(release: Release, name: str, engine: VectorEngine, progress: Progress =
         EngineAway: the engine is away; the same call goes on where this one ended.
         ValueError: too few of the true first items are found, however many are named.
     """
-    model, fingerprint = release.checkpoint.model, fingerprint_of(release)
+    items_hash = release.checkpoint.vocabularies["items"].content_hash
+    return bring(release.checkpoint.model, items_hash, name, fingerprint_of(release), engine, progress)
+
+
+def bring(
+    model: Any,
+    items_hash: str,
+    name: str,
+    fingerprint: str,
+    engine: VectorEngine,
+    progress: Progress = lambda *_: None,
+) -> Loaded:
+    """Bring the items of a preference model into the engine, as `load` does; `fingerprint` tells it from others."""
     n, d = int(model.n_items), int(model.config.embedding_size)
     held, collection = engine.loaded(name), collection_name(name, fingerprint)
     if held is not None and held.fingerprint == fingerprint and engine.count(held.collection) == n:
@@ -54,7 +66,8 @@ def load(release: Release, name: str, engine: VectorEngine, progress: Progress =
     stored = engine.count(collection)
     if stored != n:
         raise EngineAway(f"it holds {stored:,} of {n:,} items in {collection}: load them again")
-    loaded = _measured(release, Loaded(name, fingerprint, collection, n, 0, 0.0), engine, progress)
+    shape = IndexShape.of(model, items_hash)
+    loaded = _measured(model, shape, Loaded(name, fingerprint, collection, n, 0, 0.0), engine, progress)
     engine.announce(loaded)
     if held is not None and held.collection != collection:
         engine.remove(held)
@@ -67,15 +80,14 @@ def _vectors(model: Any, start: int, end: int) -> NDArray[np.float32]:
     return vectors
 
 
-def _measured(release: Release, loaded: Loaded, engine: VectorEngine, progress: Progress) -> Loaded:
+def _measured(model: Any, shape: IndexShape, loaded: Loaded, engine: VectorEngine, progress: Progress) -> Loaded:
     """Choose how many items are named, on some users, and measure recall on others, where there are such."""
-    model = release.checkpoint.model
     users = np.random.default_rng(0).permutation(model.n_users)[: CHOSEN + MEASURED]
     true = exact_lists(model, users, lambda done, of: progress("items compared", done, of))
     nominate = min(LEAST, loaded.items)
     while True:
         tried = Loaded(**{**vars(loaded), "nominate": nominate})
-        shares = _shares(release, tried, engine, users, true)
+        shares = _shares(model, shape, tried, engine, users, true)
         chosen, others = shares[:CHOSEN], shares[CHOSEN:] if len(shares) > CHOSEN else shares
         progress("items named in a search", nominate, min(MOST, loaded.items))
         if np.mean(chosen) >= TARGET or nominate >= min(MOST, loaded.items):
@@ -90,10 +102,13 @@ def _measured(release: Release, loaded: Loaded, engine: VectorEngine, progress: 
 
 
 def _shares(
-    release: Release, tried: Loaded, engine: VectorEngine, users: NDArray[np.int64], true: list[NDArray[np.int64]]
+    model: Any,
+    shape: IndexShape,
+    tried: Loaded,
+    engine: VectorEngine,
+    users: NDArray[np.int64],
+    true: list[NDArray[np.int64]],
 ) -> list[float]:
-    model = release.checkpoint.model
-    shape = IndexShape.of(model, release.checkpoint.vocabularies["items"].content_hash)
     index = EngineIndex(_Announced(engine, tried), tried.release, tried.fingerprint, Sample.of(model), shape, 0.0, None)
     searcher, nothing = Searcher(model, index, 0), np.empty(0, np.int64)
     try:

@@ -60,14 +60,19 @@ class Milvus:
             return np.array([hit["row"] for hit in found[0]], dtype=np.int64)
 
     def loaded(self, release: str) -> Loaded | None:
-        """As the protocol says."""
-        return next((held for held in self.all_loaded() if held.release == release), None)
+        """As the protocol says. A server that was started anew may have to read the collection first."""
+        held = next((held for held in self.all_loaded() if held.release == release), None)
+        if held is not None:
+            with _told(self._address):
+                self._client.load_collection(held.collection, timeout=self._timeout)
+        return held
 
     def all_loaded(self) -> Sequence[Loaded]:
         """As the protocol says."""
         with _told(self._address):
             if not self._client.has_collection(RELEASES, timeout=self._timeout):
                 return []
+            self._client.load_collection(RELEASES, timeout=self._timeout)
             rows = self._client.query(
                 RELEASES,
                 filter='name != ""',

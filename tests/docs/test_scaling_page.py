@@ -1,0 +1,97 @@
+"""The figures of the scaling page are those of the results."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parents[2]
+RESULTS = ROOT / "benchmarks" / "results"
+PAGE = (ROOT / "docs" / "explanation" / "scaling.md").read_text(encoding="utf-8")
+TEXT = " ".join(PAGE.split())
+
+
+def result(name: str) -> Any:
+    return json.loads((RESULTS / name).read_text(encoding="utf-8"))
+
+
+def gb(megabytes: float) -> str:
+    return f"{megabytes / 1000:.2f}" if megabytes < 10_000 else f"{megabytes / 1000:.1f}"
+
+
+def codes_lines() -> list[str]:
+    """The lines of the table of codes, smallest first."""
+    lines = []
+    for row in sorted(result("scale/scale.json")["rows"], key=lambda row: row["items"]):
+        build, search = row["build"], row["search"]
+        cells = (
+            f"{row['items']:,}",
+            gb(row["vectors_mb"]),
+            gb(build["megabytes"]),
+            f"{build['cpu_seconds']:,.0f}",
+            gb(build["peak_mb"]),
+            f"{search['memory']['anonymous'] - search['before']['anonymous']:.0f}",
+            f"{search['looked_at']:,}",
+            f"{search['recall']:.3f}",
+            f"{search['p50_cpu_ms']:.1f}",
+            f"{search['p99_cpu_ms']:.1f}",
+            f"{row['cold']['first_wall_ms']:,.0f}, {row['cold']['p50_wall_ms']:,.0f}",
+        )
+        lines.append(f"| {' | '.join(cells)} |")
+    return lines
+
+
+def engine_lines() -> list[str]:
+    """The lines of the table of the vector engine."""
+    lines = []
+    for row in result("scale/vector-engine.json")["rows"]:
+        server = row["server_mb"]["anonymous"] - row["empty_server_mb"]["anonymous"]
+        cells = (
+            f"{row['items']:,}",
+            f"{row['load_and_measure_wall_seconds']:,.0f}",
+            gb(server),
+            gb(row["disk_mb"]),
+            f"{row['named']:,}",
+            f"{row['recall']:.3f}",
+            f"{row['p50_wall_ms']:.0f}",
+            f"{row['p99_wall_ms']:.0f}",
+            f"{row['load_average']:.0f}",
+        )
+        lines.append(f"| {' | '.join(cells)} |")
+    return lines
+
+
+def cells_lines() -> list[str]:
+    """The lines of the table of the index that a release gets by itself, against a scan."""
+    rows = {(row["items"], row["index"]): row for row in result("retrieval/retrieval.json")["rows"]}
+    lines = []
+    for n in (30_000, 300_000, 1_000_000, 3_000_000):
+        cells, scan = rows[n, "cells"], rows[n, "scan"]
+        lines.append(
+            f"| {n:,} | {gb(cells['megabytes'])} | {cells['build_cpu_seconds']:.0f} | {cells['recall']:.3f} "
+            f"| {cells['p50_cpu_ms']:.1f} | {cells['p99_cpu_ms']:.1f} | {scan['p50_cpu_ms']:,.0f} |"
+        )
+    return lines
+
+
+def test_measured_tables_are_those_of_the_results() -> None:
+    for lines in (codes_lines(), engine_lines(), cells_lines()):
+        assert lines
+        for line in lines:
+            assert line in PAGE, line
+
+
+def test_what_is_worked_out_for_a_hundred_million_items_follows_from_the_largest_measured() -> None:
+    row = max(result("scale/scale.json")["rows"], key=lambda row: row["items"])
+    times = 100_000_000 / row["items"]
+    # Codes and vectors grow with n; coding compares each item with sqrt(n) centres, so it grows with n to the 1.5.
+    assert f"{gb(times * row['build']['megabytes'])} GB of codes" in TEXT
+    assert f"{times * row['vectors_mb'] / 1000:.0f} GB of vectors" in TEXT
+    assert f"{times**1.5 * row['build']['cpu_seconds'] / 3600:.0f} hours of one core" in TEXT
+
+
+def test_what_a_person_who_is_a_vector_costs_is_what_the_catalogue_holds() -> None:
+    shape = result("scale/scale.json")["shape"]
+    d, p = shape["embedding_size"], shape["preferences"]
+    # models/catalogue.py: float64 vectors, logits, normals and squares, and three factors of (n, P) beside them.
+    bytes_an_item = 8 * (d + 2 * p + 1) + 3 * 8 * p
+    assert f"{bytes_an_item:,} bytes an item" in TEXT
