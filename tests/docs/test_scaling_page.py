@@ -80,6 +80,12 @@ def test_measured_tables_are_those_of_the_results() -> None:
             assert line in PAGE, line
 
 
+def test_the_wall_time_that_is_told_is_that_of_the_largest_measured() -> None:
+    search = max(result("scale/scale.json")["rows"], key=lambda row: row["items"])["search"]
+    walls, cpus = ((search[f"p50_{kind}_ms"], search[f"p99_{kind}_ms"]) for kind in ("wall", "cpu"))
+    assert f"median {walls[0]:.0f} ms, p99 {walls[1]:.0f} ms, for the {cpus[0]:.0f} and {cpus[1]:.0f} ms" in TEXT
+
+
 def test_what_is_worked_out_for_a_hundred_million_items_follows_from_the_largest_measured() -> None:
     row = max(result("scale/scale.json")["rows"], key=lambda row: row["items"])
     times = 100_000_000 / row["items"]
