@@ -54,8 +54,3 @@ def test_what_stops_a_worker_is_told_in_one_sentence(
     Manifest("gone", "", Question(), False, 10, 1, ()).write(tmp_path / "manifest.json")
     with pytest.raises(ListsError, match=r"a worker failed: .*id 'gone'"):
         list(on_ray(ListsFolder(tmp_path), [0], 1))
-
-
-def test_a_cluster_that_is_not_there_is_told(tmp_path: Path) -> None:
-    with pytest.raises(ListsError, match="Ray does not start: "):
-        list(on_ray(ListsFolder(tmp_path), [0], 1, "127.0.0.1:1"))
