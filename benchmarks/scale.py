@@ -28,20 +28,20 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from app.vector_engine.loading import exact_lists as true_lists
 from benchmarks.machine import describe_machine
 from benchmarks.memory import Memory, memory_of, peak_anonymous
 from benchmarks.retrieval import recall_of, timed
 from benchmarks.scale_plot import plot
 from benchmarks.shaped import Shape, mapped_items, model_over, write_items
 from models.checkpoint import load_checkpoint
-from models.retrieval.items import ItemTable, Users
 from models.retrieval.ivfpq import ItemCodes
 from models.retrieval.nominations import IndexShape
 from models.retrieval.search import Searcher
 
 TOP_N, RECALL_TARGET, LEAST = 10, 0.995, 40
-PIECE, COLD = 1 << 16, 50
-"""Items of a scan held at a time; queries with nothing of the files in memory at first."""
+COLD = 50
+"""Queries with nothing of the files in memory at first."""
 Lists = list[NDArray[np.int64]]
 
 
@@ -96,22 +96,8 @@ class Searched:
 
 
 def exact_lists(place: Place, users: NDArray[np.int64]) -> Lists:
-    """Give the true first ten of each user, by a scan that holds PIECE items at a time."""
-    model = place.model()
-    asked = Users.of(model, torch.from_numpy(users))
-    best = torch.full((len(users), 4 * TOP_N), torch.inf)
-    rows = torch.zeros(best.shape, dtype=torch.int64)
-    for start in range(0, place.n, PIECE):
-        some = torch.arange(start, min(place.n, start + PIECE))
-        distances = ItemTable.of(model.item_vectors(some), model.space).distances(asked)
-        best, chosen = torch.cat([best, distances], dim=1).topk(best.shape[1], largest=False)
-        rows = torch.cat([rows, some.expand(len(users), -1)], dim=1).gather(1, chosen)
-    # float32 has told the 40 nearest; the model's equation in float64 tells the first ten.
-    lists = []
-    for user, found in zip(users.tolist(), rows, strict=True):
-        scores = model.score_pairs(torch.full_like(found, user), found)
-        lists.append(found[scores.argsort(descending=True)[:TOP_N]].numpy())
-    return lists
+    """Give the true first ten of each user, by a scan of all items."""
+    return true_lists(place.model(), users)
 
 
 def built(place: Place) -> Built:

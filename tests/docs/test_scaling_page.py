@@ -60,6 +60,23 @@ def engine_lines() -> list[str]:
     return lines
 
 
+def people_lines() -> list[str]:
+    """The lines of the table of people, loaded or looked up."""
+    names = {"memory": "loaded", "lookup": "looked up"}
+    return [
+        f"| {row['users']:,} | {names[row['way']]} | {row['anonymous_mib_at_start']:,} "
+        f"| {row['start_cpu_seconds']:.2f} | {row['id_us']['p50']:.1f} |"
+        for row in result("user-vectors.json")["rows"]
+        if row["users"] >= 1_000_000
+    ]
+
+
+def hundred(users: Any) -> tuple[str, str]:
+    """GB of vectors at d = 100 and of ids, for a hundred million people."""
+    files = users["files_by_arithmetic_mb"]["100000000"]
+    return f"{files['vectors_d100'] / 1000:.0f}", f"{files['ids'] / 1000:.1f}"
+
+
 def cells_lines() -> list[str]:
     """The lines of the table of the index that a release gets by itself, against a scan."""
     rows = {(row["items"], row["index"]): row for row in result("retrieval/retrieval.json")["rows"]}
@@ -74,7 +91,7 @@ def cells_lines() -> list[str]:
 
 
 def test_measured_tables_are_those_of_the_results() -> None:
-    for lines in (codes_lines(), engine_lines(), cells_lines()):
+    for lines in (codes_lines(), engine_lines(), cells_lines(), people_lines()):
         assert lines
         for line in lines:
             assert line in PAGE, line
@@ -101,3 +118,11 @@ def test_what_a_person_who_is_a_vector_costs_is_what_the_catalogue_holds() -> No
     # models/catalogue.py: float64 vectors, logits, normals and squares, and three factors of (n, P) beside them.
     bytes_an_item = 8 * (d + 2 * p + 1) + 3 * 8 * p
     assert f"{bytes_an_item:,} bytes an item" in TEXT
+
+
+def test_what_people_cost_is_what_was_worked_out_with_their_measurement() -> None:
+    users = result("user-vectors.json")
+    vectors, ids = hundred(users)
+    assert f"{vectors} GB of vectors and {ids} GB of ids" in TEXT
+    (loaded,) = [row for row in users["rows"] if (row["users"], row["way"]) == (1_000_000, "memory")]
+    assert f"take {loaded['anonymous_mib_at_start']} MiB" in TEXT
