@@ -6,6 +6,7 @@ Every error that a person can cause ends with one clear message and exit code 2,
 from pathlib import Path
 from typing import Annotated
 
+import torch
 import typer
 
 from models.checkpoint import read_manifest
@@ -28,9 +29,11 @@ from training.cli_shared import (
     told_plainly,
 )
 from training.cli_suite import suite
-from training.config import preset_names
+from training.config import TrainingConfig, preset_names
 from training.data.dataset import Dataset
 from training.data.indexed import IndexedDataset
+from training.data.shards.reading import load_held
+from training.distributed.held import held_range
 from training.distributed.processes import Processes, joined_processes, launched, leading_error
 from training.presets import SystemRecipe, load_recipe
 from training.progress import FileObserver, Observers, RichObserver, Silent, Stages
@@ -99,7 +102,7 @@ def train_command(
         set_threads(threads)
         with joined_processes(device) as processes:
             recipe = processes.together(lambda: load_recipe(preset, system, parse_overrides(settings or [])))
-            loaded, dataset = _loaded(data, processes)
+            loaded, dataset = _loaded(data, processes, recipe.config)
             if processes.leads:
                 _note_cold_start(recipe, warm_starts or [])
                 for path in warm_starts or []:
@@ -113,8 +116,8 @@ def train_command(
                 result = train(*given, processes, shard_tables)
         if processes.leads:
             say(f"best epoch {result.best_epoch} of {len(result.history)}: {result.checkpoint}")
-            if with_report and loaded is not None:
-                report_of_run(run, loaded, here)
+            if with_report:
+                _report(run, data, loaded, here)
 
 
 @app.command("refit")
@@ -139,15 +142,15 @@ def refit_command(
         set_threads(threads)
         with joined_processes(device) as processes:
             config = processes.together(lambda: refit_config(checkpoint, warm_starts or [], facts))
-            loaded, dataset = _loaded(data, processes)
+            loaded, dataset = _loaded(data, processes, config)
             with RichObserver(config.stop_epoch or config.epochs) if processes.leads else Silent() as observer:
                 here = processes.device(choose_device(device))
                 given = config, dataset, run, here, observer, resume, warm_starts or []
                 result = train(*given, processes, shard_tables)
         if processes.leads:
             say(f"refit of {len(result.history)} epochs: {result.checkpoint}")
-            if with_report and loaded is not None:
-                report_of_run(run, loaded, here)
+            if with_report:
+                _report(run, data, loaded, here)
 
 
 @app.command("release")
@@ -183,10 +186,28 @@ def release_command(
         audit_command(data, path, threads=threads)
 
 
-def _loaded(data: Path, processes: Processes) -> tuple[Dataset | None, IndexedDataset]:
-    """Read a data set as rows; its tables are kept by the process alone that reports on them."""
+def _loaded(data: Path, processes: Processes, config: TrainingConfig) -> tuple[Dataset | None, IndexedDataset]:
+    """Read a data set as rows; its tables are kept by the process alone that reports on them.
+
+    Where each process holds shards, each reads its own; no tables are there then to report on.
+    """
+    if processes.size > 1 and config.data_shards > 1:
+        return None, processes.together(lambda: _held(data, processes, config))
     tables = processes.together(lambda: Dataset.load(data))
     return tables if processes.leads else None, IndexedDataset.of(tables)
+
+
+def _report(run: Path, data: Path, tables: Dataset | None, device: torch.device) -> None:
+    if tables is None:  # whole tables are what shards are there to avoid
+        told = f"note: no report: interactions were read in shards; python -m training report run --data {data} {run}"
+        errors.print(told, markup=False, highlight=False, soft_wrap=True)
+    else:
+        report_of_run(run, tables, device)
+
+
+def _held(data: Path, processes: Processes, config: TrainingConfig) -> IndexedDataset:
+    shards = config.data_shards
+    return load_held(data, shards, held_range(shards, processes), check_hash=processes.leads)
 
 
 def _note_cold_start(recipe: SystemRecipe, warm_starts: list[Path]) -> None:

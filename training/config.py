@@ -108,6 +108,9 @@ class TrainingConfig(_Section):
     refit: bool = Field(False, description="learn from the validation interactions too; then they choose nothing")
     refit_facts: bool = Field(False, description="in a refit: learn from the validation facts too")
     batch_size: int = Field(1024, ge=1, description="interactions in one step; listwise: users")
+    data_shards: int = Field(
+        1, ge=1, description="shards of users, each shuffled for itself; several processes hold as many of them each"
+    )
     joint_weight: float = Field(0.5, ge=0, le=1, description="lambda: L = lambda L_rec + (1 - lambda) L_kg")
     joint: Literal["sum", "steps"] = Field("sum", description="lambda weighs the losses, or is a share of the steps")
     recommendation: RecommendationLoss = RecommendationLoss()

@@ -13,7 +13,7 @@ A relation under which everything is alike (a genre that has most of the films) 
 that a user's items share by far more than chance says much. Only training interactions and training facts are counted.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -33,11 +33,15 @@ BLOCK_CELLS = 1 << 22
 
 @dataclass(frozen=True)
 class InductionTargets:
-    """q for training pairs: (n,) sorted keys user * n_items + item, and (n, P) weights of sum 1, or 0 without a tie."""
+    """q for training pairs: (n,) sorted keys user * n_items + item, and (n, P) weights of sum 1, or 0 without a tie.
+
+    Where the pairs lie on several processes, `total` adds up what each of them knows.
+    """
 
     keys: Tensor
     weights: Tensor
     n_items: int
+    total: Callable[[Tensor], Tensor] | None = None
 
     def of(self, users: Tensor, items: Tensor) -> Tensor:
         """Give the (B, P) weights of (B,) pairs; zeros for a pair that is none of training."""
@@ -47,26 +51,47 @@ class InductionTargets:
         places = torch.searchsorted(self.keys, asked).clamp_max(len(self.keys) - 1)
         return self.weights[places] * (self.keys[places] == asked).unsqueeze(1)
 
-    def loss(self, logits: Tensor, users: Tensor, items: Tensor, share: Share = WHOLE) -> Tensor:
-        """Give the cross-entropy -sum_k q_k log softmax_k of (B, P) logits: a mean over the pairs that have a tie."""
-        wanted = self.of(users, items)
+    def within(self, rows: slice, users: Tensor, items: Tensor) -> Tensor:
+        """Give the weights of some `rows` of (B,) pairs; all processes have to ask with the same pairs."""
+        if self.total is None:
+            return self.of(users[rows], items[rows])
+        return self.total(self.of(users, items))[rows]
+
+    @staticmethod
+    def loss(logits: Tensor, wanted: Tensor, share: Share = WHOLE) -> Tensor:
+        """Give the cross-entropy -sum_k q_k log softmax_k of (B, P) logits, where q are the `wanted` weights.
+
+        It is a mean over the pairs that have a tie.
+        """
         tied = share.total(wanted.sum()).clamp_min(1.0)
         return -(wanted * logits.log_softmax(-1)).sum() / tied
 
 
-def induction_targets(dataset: IndexedDataset, device: torch.device) -> InductionTargets:
-    """Work out q for every training pair of a data set. Memory is n_pairs x P float32 and a block of users."""
+def induction_targets(
+    dataset: IndexedDataset,
+    device: torch.device,
+    popularity: NDArray[np.int64] | None = None,
+    total: Callable[[Tensor], Tensor] | None = None,
+) -> InductionTargets:
+    """Work out q for every training pair of a data set. Memory is n_pairs x P float32 and a block of users.
+
+    Of a data set that has the pairs of some users alone, `popularity` are the (n_items,) training pairs of all, which
+    is what its own q need of others, and `total` is that of `InductionTargets`.
+    """
     n_items, n_relations = len(dataset.items), len(dataset.relations)
     history = RowLists.of_pairs(dataset.interactions["train"], len(dataset.users))
-    facts = _Facts.of(dataset)
+    if popularity is None:
+        popularity = np.bincount(dataset.interactions["train"][:, 1], minlength=n_items)
+    facts = _Facts.of(dataset, popularity)
     evidence = np.zeros((len(history.columns), n_relations), np.float32)
-    for first, last in _blocks(len(dataset.users), len(facts.mass)):
+    here = range(len(dataset.users)) if dataset.shards is None else dataset.shards.rows
+    for first, last in _blocks(here, len(facts.mass)):
         rows = slice(history.starts[first], history.starts[last])
         evidence[rows] = facts.evidence(history, np.arange(first, last), n_relations)
     weights = _weights(evidence, history)
     users = np.repeat(np.arange(len(dataset.users)), np.diff(history.starts))
     keys = torch.from_numpy(users * n_items + history.columns)
-    return InductionTargets(keys.to(device), torch.from_numpy(weights).to(device), n_items)
+    return InductionTargets(keys.to(device), torch.from_numpy(weights).to(device), n_items, total)
 
 
 @dataclass(frozen=True)
@@ -78,8 +103,8 @@ class _Facts:
     mass: NDArray[np.float64]
 
     @classmethod
-    def of(cls, dataset: IndexedDataset) -> "_Facts":
-        """Gather what training facts say of aligned items, as head or as tail."""
+    def of(cls, dataset: IndexedDataset, popularity: NDArray[np.int64]) -> "_Facts":
+        """Gather what training facts say of aligned items, as head or as tail; popularity is (n_items,)."""
         heads, relations, tails = dataset.triples["train"].T
         n_entities, n_items = len(dataset.entities), len(dataset.items)
         items_of = RowLists.of_pairs(_aligned(dataset.alignment), n_entities)
@@ -90,7 +115,6 @@ class _Facts:
         positions, items = items_of.pairs_of(entities)
         kinds, places = np.unique(pairs[positions], return_inverse=True)
         of_items = RowLists.of_pairs(np.stack([items, places], axis=1), n_items)
-        popularity = np.bincount(dataset.interactions["train"][:, 1], minlength=n_items)
         owners = np.repeat(np.arange(n_items), np.diff(of_items.starts))
         mass = np.bincount(of_items.columns, weights=popularity[owners], minlength=len(kinds))
         return cls(of_items, kinds // (2 * n_entities), mass / max(1, popularity.sum()))
@@ -140,6 +164,6 @@ def _aligned(alignment: NDArray[np.int64]) -> NDArray[np.int64]:
     return np.stack([alignment[items], items], axis=1)
 
 
-def _blocks(n_users: int, n_kinds: int) -> Iterator[tuple[int, int]]:
+def _blocks(users: range, n_kinds: int) -> Iterator[tuple[int, int]]:
     size = max(1, BLOCK_CELLS // max(1, n_kinds))
-    yield from ((first, min(first + size, n_users)) for first in range(0, n_users, size))
+    yield from ((first, min(first + size, users.stop)) for first in range(users.start, users.stop, size))

@@ -20,6 +20,7 @@ from training import losses
 from training.comparisons import Comparison, Facts, Listed, Pairs, Rejections, SharedFacts, SharedPairs
 from training.config import CompletionLoss, RecommendationLoss, TrainingConfig
 from training.data.indexed import IndexedDataset
+from training.distributed.held import HeldShards, KnownOfAll, ListsOfAll
 from training.induction import InductionTargets, induction_targets
 from training.sampling import items as item_sampling
 from training.sampling import triples as triple_sampling
@@ -35,7 +36,7 @@ class RecommendationObjective:
 
     settings: RecommendationLoss
     rows: NDArray[np.int64]
-    known: KnownSet
+    known: KnownSet | KnownOfAll
     n_items: int
     induction: InductionTargets | None = None
     share: Share = WHOLE
@@ -51,8 +52,14 @@ class RecommendationObjective:
         if self.draws_ahead:
             return Pairs(users, positives, *item_sampling.own_negatives(self.known, users, self.n_items, generator))
         negatives = item_sampling.shared_negatives(self.n_items, self.settings.negatives, generator, users.device)
-        own_users = users[self.share.rows(len(users))]
-        return SharedPairs(users, positives, negatives, item_sampling.collisions(self.known, own_users, negatives))
+        return SharedPairs(users, positives, negatives, self._collisions(users, negatives))
+
+    def _collisions(self, users: Tensor, negatives: Tensor) -> Tensor:
+        """Tell which of the negatives are known of this share's users."""
+        mine = self.share.rows(len(users))
+        if isinstance(self.known, KnownOfAll):
+            return self.known.grid(users, negatives)[mine]
+        return item_sampling.collisions(self.known, users[mine], negatives)
 
     def loss(
         self, model: Any, batch: Pairs | SharedPairs, generator: Generator, ids: Pairs | SharedPairs | None = None
@@ -87,8 +94,8 @@ class ListwiseObjective:
 
     settings: RecommendationLoss
     rows: NDArray[np.int64]
-    positives: RowLists
-    known: RowLists
+    positives: RowLists | ListsOfAll
+    known: RowLists | ListsOfAll
     n_items: int
     induction: InductionTargets | None = None
     share: Share = WHOLE
@@ -109,20 +116,20 @@ class ListwiseObjective:
         all_positions, all_items = self._pairs(self.positives, known_as)
         mine = share.rows(len(known_as))
         pairs = _within(all_positions, mine) if share.of > 1 else slice(0, len(all_items))
-        users, known_as = batch.users[mine], known_as[mine]
+        users, known = batch.users[mine], self._known_of(known_as, mine)
         positions, items = all_positions[pairs] - mine.start, all_items[pairs]
         noise = share.noise(generator, mine, len(batch.users))
         if self.n_items <= self.settings.negatives:
             drawn = torch.arange(self.n_items, device=users.device)
             scores = s * model.score_items(users, generator=noise)
             positive = scores[positions, items]
-            others = scores.index_put(self._pairs(self.known, known_as), scores.new_tensor(losses.EXCLUDED))
+            others = scores.index_put(known, scores.new_tensor(losses.EXCLUDED))
             total = torch.logsumexp(others, dim=1)
         else:
             drawn = item_sampling.shared_negatives(self.n_items, self.settings.negatives, generator, users.device)
             noise_of_pairs = share.noise(generator, pairs, len(all_items))
             positive = s * model.score_pairs(users[positions], items, generator=noise_of_pairs)
-            total = self._estimate(s * model.score_items(users, drawn, generator=noise), known_as, drawn)
+            total = self._estimate(s * model.score_items(users, drawn, generator=noise), known, drawn)
         counts = torch.bincount(positions, minlength=len(users))[positions].to(positive.dtype)
         loss = losses.listwise(positive, total[positions], counts**-self.settings.user_balance, share)
         loss = loss + penalties(self.settings, model, (all_items, drawn), share)
@@ -131,16 +138,24 @@ class ListwiseObjective:
         )
         return loss + taught(self.settings, self.induction, model, taught_pairs, generator, share)
 
-    def _estimate(self, scores: Tensor, users: Tensor, drawn: Tensor) -> Tensor:
+    def _known_of(self, users: Tensor, mine: slice) -> tuple[Tensor, Tensor]:
+        """Give (position in `mine`, item) of what is no negative of this share's users."""
+        if isinstance(self.known, RowLists):
+            return self._pairs(self.known, users[mine])
+        positions, items = self._pairs(self.known, users)
+        pairs = _within(positions, mine)
+        return positions[pairs] - mine.start, items[pairs]
+
+    def _estimate(self, scores: Tensor, known_pairs: tuple[Tensor, Tensor], drawn: Tensor) -> Tensor:
         """Estimate log sum exp over a user's negatives from (B, K) drawn ones: their mean, times how many there are."""
-        known = torch.zeros(len(users), self.n_items, dtype=torch.bool, device=users.device)
-        known[self._pairs(self.known, users)] = True
+        known = torch.zeros(len(scores), self.n_items, dtype=torch.bool, device=scores.device)
+        known[known_pairs] = True
         usable = ~known[:, drawn]
         all_negatives, of_drawn = (~known).sum(1), usable.sum(1).clamp_min(1)
         scores = scores.masked_fill(~usable, losses.EXCLUDED)
         return torch.logsumexp(scores, dim=1) + (all_negatives / of_drawn).clamp_min(1.0).log()
 
-    def _pairs(self, lists: RowLists, users: Tensor) -> tuple[Tensor, Tensor]:
+    def _pairs(self, lists: RowLists | ListsOfAll, users: Tensor) -> tuple[Tensor, Tensor]:
         positions, columns = lists.pairs_of(users.cpu().numpy())
         return torch.from_numpy(positions).to(users.device), torch.from_numpy(columns).to(users.device)
 
@@ -235,14 +250,20 @@ def objectives_of(
     avoid: Sequence[str],
     device: torch.device,
     share: Share = WHOLE,
+    held: HeldShards | None = None,
 ) -> tuple[RecommendationObjective | ListwiseObjective | None, CompletionObjective | None]:
-    """Give an objective for each task that the model does; negatives avoid what the splits of `avoid` hold."""
+    """Give an objective for each task that the model does; negatives avoid what the splits of `avoid` hold.
+
+    With `held` the data set has the interactions of that alone, and all processes are asked for those of others.
+    """
+    held = held if held is not None and held.apart else None
+    asked = (held.popularity, held.total) if held is not None else ()
     recommendation: RecommendationObjective | ListwiseObjective | None = None
     completion, n_entities = None, len(dataset.entities)
     if hasattr(model, "score_items"):
         teaches = config.recommendation.induction_weight > 0 and hasattr(model, "space") and hasattr(model, "facts")
-        targets = induction_targets(dataset, device) if teaches else None
-        recommendation = _recommendation_of(config.recommendation, dataset, avoid, device, targets, share)
+        targets = induction_targets(dataset, device, *asked) if teaches else None
+        recommendation = _recommendation_of(config.recommendation, dataset, avoid, device, targets, share, held)
     if hasattr(model, "score_triples"):
         facts = np.concatenate([dataset.triples[split] for split in avoid])
         known = KnownSet(facts, (n_entities, len(dataset.relations), n_entities), device)
@@ -260,12 +281,14 @@ def _recommendation_of(
     device: torch.device,
     targets: InductionTargets | None,
     share: Share,
+    held: HeldShards | None,
 ) -> RecommendationObjective | ListwiseObjective:
     sizes, train = (len(dataset.users), len(dataset.items)), dataset.interactions["train"]
     pairs = np.concatenate([dataset.interactions[split] for split in avoid])
     if settings.loss != "listwise":
-        return RecommendationObjective(settings, train, KnownSet(pairs, sizes, device), sizes[1], targets, share)
-    positives, known = (RowLists.of_pairs(rows, sizes[0]) for rows in (train, pairs))
+        known_set = held.known(pairs, sizes[1], device) if held else KnownSet(pairs, sizes, device)
+        return RecommendationObjective(settings, train, known_set, sizes[1], targets, share)
+    positives, known = (held.lists(rows) if held else RowLists.of_pairs(rows, sizes[0]) for rows in (train, pairs))
     return ListwiseObjective(settings, np.unique(train[:, :1], axis=0), positives, known, sizes[1], targets, share)
 
 

@@ -72,6 +72,8 @@ def fingerprint_of(config: TrainingConfig, dataset: IndexedDataset, warm_starts:
     settings = config.model_dump(mode="json")
     if settings["optimiser"]["rows"] == "all":
         del settings["optimiser"]["rows"]
+    if settings["data_shards"] == 1:
+        del settings["data_shards"]
     parts = [settings, dataset.content_hash, *warm_starts]
     text = json.dumps(parts, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()

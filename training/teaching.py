@@ -73,10 +73,11 @@ def taught(
     if of > TAUGHT_PAIRS:
         pairs = pairs[torch.randint(of, (TAUGHT_PAIRS,), generator=generator, device=pairs.users.device)]
         of = TAUGHT_PAIRS
-    pairs = pairs[share.rows(of)]
+    mine = share.rows(of)
+    wanted, pairs = targets.within(mine, pairs.user_ids, pairs.item_ids), pairs[mine]
     space, u, i = model.space, model.user_vectors(pairs.users), model.item_vectors(pairs.items)
     logits = space.logits(u, i)
-    told = targets.loss(logits / space.temperature, pairs.user_ids, pairs.item_ids, share)
+    told = targets.loss(logits / space.temperature, wanted, share)
     loss = settings.induction_weight * told
     if settings.necessity_weight and logits.shape[-1] > 1:  # without its only preference a pair would have none
         held = logits.detach()

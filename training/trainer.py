@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import torch
 from torch import Generator, Tensor, nn
@@ -19,12 +19,14 @@ from training.comparisons import Batches
 from training.config import ConfigError, TrainingConfig
 from training.data.batches import endless, planned, sample, shuffled
 from training.data.indexed import IndexedDataset
+from training.data.shards.order import ShardedOrder
 from training.distributed.gradients import GradientSum
+from training.distributed.held import HeldShards, part_of
 from training.distributed.processes import ALONE, Processes
 from training.distributed.whole import whole_state
 from training.evaluation.completion import evaluate_completion
 from training.evaluation.protocol import PROTOCOLS, alignment_under
-from training.evaluation.recommendation import evaluate_recommendation
+from training.evaluation.recommendation import RecommendationResult, evaluate_recommendation
 from training.objectives import ListwiseObjective, drawn, joined, objectives_of
 from training.optimisation import learning_rate, new_optimiser
 from training.refit import with_validation_in_training
@@ -44,6 +46,8 @@ from training.selection import needs, selected
 from training.steps import Steps, WholeSteps
 from training.touched import TouchedSteps
 from training.warm_start import warm_start
+
+T = TypeVar("T")
 
 LOSS_CHECK_ON_GPU = 50
 
@@ -94,6 +98,9 @@ def train(
     reads and writes `run` and the checkpoints. With `shard_tables` each holds a stretch of the rows of users, items and
     entities alone. A run that torchrun began anew goes on from the last epoch that was saved.
 
+    With `config.data_shards` above 1 each holds the interactions of its shards of users alone, validates those users,
+    and asks the others for what a batch needs of theirs. `dataset` may be whole, or what `load_held` has read for it.
+
     Raises:
         ConfigError: the model or the data have not what the settings ask for.
         ResumeError: the folder holds another run, or none where one was to be resumed.
@@ -106,8 +113,11 @@ def train(
         return TrainingResult(run / CHECKPOINT, *ended)
     resume = resume or (begun_anew and processes.first((run / STATE).is_file))
     processes.first(lambda: check_folder(run, resume))
+    learnt = with_validation_in_training(dataset, config.refit_facts) if config.refit else dataset
+    part = processes.together(lambda: part_of(learnt, config.data_shards, processes))
+    held = HeldShards(part.shards, part, processes) if part.shards is not None else None
     trainer = processes.together(
-        lambda: _Trainer(config, dataset, run, device, observer, warm_starts, processes, shard_tables)
+        lambda: _Trainer(config, part, run, device, observer, warm_starts, processes, shard_tables, held)
     )
     trainer.start(resume)
     return trainer.run_all()
@@ -124,8 +134,9 @@ class _Trainer:
         warm_starts: Sequence[Path],
         processes: Processes,
         sharded: bool,
+        held: HeldShards | None,
     ) -> None:
-        dataset = with_validation_in_training(dataset, config.refit_facts) if config.refit else dataset
+        self.held = held
         self.config, self.dataset, self.run, self.device, self.observer = config, dataset, run, device, observer
         self.processes, self.sharded = processes, sharded
         self.protocol = PROTOCOLS[config.protocol]
@@ -137,18 +148,27 @@ class _Trainer:
         self.progress = Progress()
         avoid = self.protocol.negatives_avoid
         self.recommendation, self.completion = objectives_of(
-            self.model, config, dataset, avoid, device, processes.share
+            self.model, config, dataset, avoid, device, processes.share, held
         )
+        self.order = self._new_order()
         self.plan = self._plan_epoch()
         self.fingerprint = fingerprint_of(config, dataset, self.warm_starts)
         self.valid_triples = sample(dataset.triples["valid"], config.validation.triples, config.seed)
         self._check_metric()
         self._check_rows()
 
+    def _new_order(self) -> ShardedOrder | None:
+        """Give the order over rows of all shards: users, where a batch is of whole ones, or else interactions."""
+        if self.held is None:
+            return None
+        counts = self.held.learners if isinstance(self.recommendation, ListwiseObjective) else self.held.rows
+        return ShardedOrder(counts, self.held.users.held, self.held.total)
+
     def _plan_epoch(self) -> list[tuple[bool, bool]]:
         """Tell for each step of an epoch whether it takes interactions, and whether it takes triples."""
         if self.recommendation is not None:
-            rows, size = len(self.recommendation.rows), self.config.batch_size
+            rows = len(self.recommendation.rows if self.order is None else self.order)
+            size = self.config.batch_size
         else:
             rows, size = len(self.dataset.triples["train"]), self.config.completion.batch_size
         if rows == 0:
@@ -243,6 +263,8 @@ class _Trainer:
     def _bytes_a_step(self) -> float:
         """Give how many bytes this process has sent, a step of this epoch, and count anew."""
         sent, self.gradients.sent = self.gradients.sent, 0
+        if self.held is not None:
+            sent, self.held.sent = sent + self.held.sent, 0
         return sent / len(self.plan)
 
     def _batches(self) -> Iterator[Batches]:
@@ -250,7 +272,8 @@ class _Trainer:
         positives: Iterator[Callable[[], Any]] = iter(())
         facts: Iterator[Callable[[], Any]] = iter(())
         if self.recommendation is not None:
-            positives = drawn(self.recommendation, shuffled, self.config.batch_size, self.generator)
+            passes = shuffled if self.order is None else self.order.passes
+            positives = drawn(self.recommendation, passes, self.config.batch_size, self.generator)
         if self.completion is not None:
             facts = drawn(self.completion, endless, self.config.completion.batch_size, self.generator)
         for recommends, completes in self.plan:
@@ -289,40 +312,61 @@ class _Trainer:
     def _has_validation(self) -> bool:
         if self.config.refit:
             return False
-        rows = len(self.dataset.interactions["valid"]), len(self.valid_triples)
+        rows = self._n_valid(), len(self.valid_triples)
         return all(n for needed, n in zip(needs(self.config.validation.metric), rows, strict=True) if needed)
 
+    def _n_valid(self) -> int:
+        return self.held.validated if self.held is not None else len(self.dataset.interactions["valid"])
+
     def _validate(self) -> dict[str, Any]:
-        whole = self._whole_model()
-        metrics = self.processes.first(lambda: self._measure(whole))
+        apart = self.held is not None and self.held.apart
+        whole = self._whole_model(everywhere=apart)
+        ranked = None
+        if apart:
+            own = self.processes.together(lambda: self._checked(lambda: self._ranked(whole)))
+            ranked = [part for part in self.processes.gathered(own) if part is not None]
+        metrics = self.processes.first(lambda: self._checked(lambda: self._measured(whole, ranked)))
         self._keep_as_best(selected(metrics, self.config.validation.metric), whole)
         return {"valid": metrics, "best": self.progress.best_epoch == self.progress.epoch}
 
-    def _whole_model(self) -> Any:
-        """Give the model; of a sharded one a copy with whole tables, in the main memory of the first process alone."""
+    def _whole_model(self, everywhere: bool = False) -> Any:
+        """Give the model; of a sharded one a copy with whole tables, in the main memory of the first process alone.
+
+        With `everywhere` the others have one, too.
+        """
         if not self.sharded:
             return self.model
-        weights = whole_state(self.model.state_dict(), self.processes)
-        if not self.processes.leads:
+        weights = whole_state(self.model.state_dict(), self.processes, everywhere)
+        if not weights:
             return None
         with undrawn():
             whole = new_model(self.config, self.dataset)
         whole.load_state_dict(weights, assign=True)
         return whole
 
-    def _measure(self, model: Any) -> dict[str, float]:
-        """Measure a whole model on validation. The first process does this; the others wait for it."""
+    def _checked(self, measure: Callable[[], T]) -> T:
         try:
-            return self._measured(model, torch.device("cpu") if self.sharded else self.device)
+            return measure()
         except FloatingPointError as error:
             raise NotFinite(f"epoch {self.progress.epoch}, validation: {error}{self._advice()}") from None
 
-    def _measured(self, model: Any, device: torch.device) -> dict[str, float]:
+    def _ranked(self, model: Any) -> RecommendationResult | None:
+        """Rank for the users that are here, if there are any to validate."""
+        if self.recommendation is None or not len(self.dataset.interactions["valid"]):
+            return None
+        model.eval()
+        top_n, device = self.config.validation.top_n, torch.device("cpu") if self.sharded else self.device
+        return evaluate_recommendation(model, self.dataset, "valid", self.protocol, top_n, device)
+
+    def _measured(self, model: Any, ranked: Sequence[RecommendationResult] | None) -> dict[str, float]:
+        """Measure a whole model on validation, but for what all have `ranked`. The first process does this alone."""
         model.eval()
         settings, metrics = self.config.validation, dict[str, float]()
-        if self.recommendation and len(self.dataset.interactions["valid"]):
-            result = evaluate_recommendation(model, self.dataset, "valid", self.protocol, settings.top_n, device)
-            metrics |= result.means()
+        device = torch.device("cpu") if self.sharded else self.device
+        if ranked is None:
+            ranked = [result] if (result := self._ranked(model)) is not None else []
+        if ranked:
+            metrics |= RecommendationResult.joined(ranked).means()
         if self.completion and len(self.valid_triples):
             ranks = evaluate_completion(model, self.valid_triples, self.dataset.settled, device)
             metrics |= ranks.means(settings.top_n, self.protocol.first_rank)

@@ -105,10 +105,10 @@ def test_blocks_of_users_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None
 def test_the_loss_is_a_cross_entropy_over_the_pairs_that_have_a_tie() -> None:
     targets = InductionTargets(torch.tensor([0, 1]), torch.tensor([[0.25, 0.75], [0.0, 0.0]]), n_items=2)
     logits = torch.tensor([[log(0.5), log(0.5)], [5.0, -5.0]])
-    loss = targets.loss(logits, torch.tensor([0, 0]), torch.tensor([0, 1]))
+    loss = targets.loss(logits, targets.of(torch.tensor([0, 0]), torch.tensor([0, 1])))
     assert loss.item() == pytest.approx(log(2))
     none = InductionTargets(torch.empty(0, dtype=torch.int64), torch.empty(0, 2), n_items=2)
-    assert none.loss(logits, torch.tensor([0, 0]), torch.tensor([0, 1])).item() == 0.0
+    assert none.loss(logits, none.of(torch.tensor([0, 0]), torch.tensor([0, 1]))).item() == 0.0
 
 
 def ktup(**settings: object) -> torch.nn.Module:

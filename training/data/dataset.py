@@ -1,7 +1,7 @@
 """The one data set format on disk: Parquet tables and a manifest, written whole or not at all."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,6 +18,7 @@ from training.data.report import ImportReport
 from training.data.schema import FORMAT_VERSION, OPTIONAL, SPLITS, TABLES, problem
 
 MANIFEST = "manifest.json"
+OTHER_CONTENT = "its content is not what the manifest says (content_hash differs); convert it again"
 LARGE = ("interactions", "triples")  # tables whose texts lie in memory as codes, see `keys.compact`
 
 
@@ -110,14 +111,17 @@ class Dataset:
         Raises:
             InvalidDataset: no manifest, another format version, a table missing or cut, or the hash differs.
         """
-        manifest = _read_manifest(path)
-        present = [name for name in OPTIONAL if name in manifest.counts or (path / f"{name}.parquet").exists()]
-        tables = {name: _read_table(path, name) for name in (*TABLES, *present)}
+        manifest, tables = read_tables(path)
         reason = problem(tables)
         if reason is None and content_hash(tables) != manifest.content_hash:
-            reason = "its content is not what the manifest says (content_hash differs); convert it again"
+            reason = OTHER_CONTENT
         if reason:
             raise InvalidDataset(path, reason)
+        return cls.as_read(manifest, tables)
+
+    @classmethod
+    def as_read(cls, manifest: Manifest, tables: Mapping[str, pl.DataFrame]) -> Self:
+        """Put together what `read_tables` has read, unchecked."""
         return cls(name=manifest.name, manifest=manifest, **_with_empty(tables))
 
     def save(self, path: Path, *, overwrite: bool = False) -> None:
@@ -135,6 +139,18 @@ class Dataset:
                 _write_table(aside / f"{name}.parquet", table)
             text = self.manifest.model_dump_json(indent=2)
             (aside / MANIFEST).write_text(text + "\n", encoding="utf-8")
+
+
+def read_tables(path: Path, empty: Collection[str] = ()) -> tuple[Manifest, dict[str, pl.DataFrame]]:
+    """Read manifest and tables of a directory that `Dataset.save` wrote; nothing of those named in `empty`.
+
+    Raises:
+        InvalidDataset: no manifest, another format version, or a table missing or cut. Cells are not checked.
+    """
+    manifest = _read_manifest(path)
+    present = [name for name in OPTIONAL if name in manifest.counts or (path / f"{name}.parquet").exists()]
+    names = (*TABLES, *present)
+    return manifest, {n: compact(TABLES[n].to_frame()) if n in empty else _read_table(path, n) for n in names}
 
 
 def split_counts(table: pl.DataFrame) -> dict[str, int]:

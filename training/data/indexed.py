@@ -1,7 +1,7 @@
 """A data set as dense rows: what training and evaluation compute on."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Self
 
 import numpy as np
@@ -12,6 +12,7 @@ from models.vocabulary import Vocabulary
 from training.data.dataset import Dataset
 from training.data.keys import rows_of
 from training.data.schema import SPLITS
+from training.data.shards.users import UserShards, in_order
 
 UNALIGNED = -1
 
@@ -26,6 +27,7 @@ class IndexedDataset:
         alignment: (n_items,) int64, the entity row of each item, or -1.
         rejected: (n, 3) int64, rows as in `triples`, of facts that people called false.
         created_at: when the data set was written (ISO 8601): nothing later is in it. None where nobody knows.
+        shards: how users are cut into shards where `interactions` hold those of some of them alone; else None.
     """
 
     name: str
@@ -39,6 +41,7 @@ class IndexedDataset:
     alignment: NDArray[np.int64]
     rejected: NDArray[np.int64] = field(default_factory=lambda: np.empty((0, 3), np.int64))
     created_at: str | None = None
+    shards: UserShards | None = None
 
     @classmethod
     def of(cls, dataset: Dataset) -> Self:
@@ -58,6 +61,17 @@ class IndexedDataset:
             rejected=_columns(dataset.rejected, {"head": entities, "relation": relations, "tail": entities}),
             created_at=dataset.manifest.created_at.isoformat(timespec="seconds"),
         )
+
+    def of_shards(self, n_shards: int, held: range) -> Self:
+        """Cut users into shards, and keep the interactions of those of `held` alone, sorted by user and item."""
+        every = np.concatenate([rows[:, 0] for rows in self.interactions.values()])
+        shards = UserShards.cut(np.bincount(every, minlength=len(self.users)), n_shards, held)
+        kept = {split: rows[shards.holds(rows[:, 0])] for split, rows in self.interactions.items()}
+        return replace(self, interactions=kept, shards=shards).sorted_by_user()
+
+    def sorted_by_user(self) -> Self:
+        """Put interactions in order of user and item, whatever the order of the tables."""
+        return replace(self, interactions={s: in_order(r, len(self.items)) for s, r in self.interactions.items()})
 
     @property
     def settled(self) -> NDArray[np.int64]:

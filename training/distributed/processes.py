@@ -106,6 +106,14 @@ class Processes:
             raise error if error is not None and failed.index(True) == self.rank else StoppedByAnotherProcess
         return result  # type: ignore[return-value]
 
+    def gathered(self, value: T) -> list[T]:
+        """Give what every process has (picklable), by rank, to the first one; the others get nothing."""
+        if self.size == 1:
+            return [value]
+        found: list[Any] | None = [None] * self.size if self.leads else None
+        distributed.gather_object(value, found, dst=0)
+        return found or []
+
     def copy_(self, tensor: Tensor) -> None:
         """Overwrite a tensor with that of the first process."""
         if self.size > 1:

@@ -23,13 +23,14 @@ def own_part(tensor: Any) -> Tensor:
     return part
 
 
-def whole_state(tensors: Mapping[str, Tensor], processes: Processes) -> dict[str, Tensor]:
+def whole_state(tensors: Mapping[str, Tensor], processes: Processes, everywhere: bool = False) -> dict[str, Tensor]:
     """Bring the sharded ones of named tensors together in the main memory of the first process; empty on the others.
 
-    What is not sharded is alike on all. Every process has to ask.
+    With `everywhere` they have them, too. What is not sharded is alike on all. Every process has to ask.
     """
-    found = {name: _gathered(t, processes) if is_sharded(t) else t for name, t in tensors.items()}
-    return {name: tensor for name, tensor in found.items() if tensor is not None} if processes.leads else {}
+    found = {name: _gathered(t, processes, everywhere) if is_sharded(t) else t for name, t in tensors.items()}
+    asked = processes.leads or everywhere
+    return {name: tensor for name, tensor in found.items() if tensor is not None} if asked else {}
 
 
 def like(whole: Tensor, placed: Any) -> Tensor:
@@ -41,11 +42,14 @@ def like(whole: Tensor, placed: Any) -> Tensor:
     return own_rows(whole, placed.device_mesh, placed.device)
 
 
-def _gathered(tensor: Any, processes: Processes) -> Tensor | None:
+def _gathered(tensor: Any, processes: Processes, everywhere: bool) -> Tensor | None:
     own = own_part(tensor).detach().cpu()
     rows = -(-len(tensor) // processes.size)  # the last stretches may be shorter, and messages may not
     sent = own.new_zeros(rows, *own.shape[1:])
     sent[: len(own)] = own
-    received = [torch.empty_like(sent) for _ in range(processes.size)] if processes.leads else None
-    distributed.gather(sent, received, dst=0)
+    received = [torch.empty_like(sent) for _ in range(processes.size)] if processes.leads or everywhere else None
+    if everywhere:
+        distributed.all_gather(received, sent)
+    else:
+        distributed.gather(sent, received, dst=0)
     return None if received is None else torch.cat(received)[: len(tensor)]

@@ -1,6 +1,6 @@
 """Top-N recommendation of one split: every item is ranked but those of other splits that the protocol leaves out."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,6 +22,12 @@ class RecommendationResult:
     values: Mapping[str, NDArray[np.float64]]
     top_n: int
     ndcg: str
+
+    @classmethod
+    def joined(cls, parts: Sequence["RecommendationResult"]) -> "RecommendationResult":
+        """Put together what was measured of different users, in the order of the parts, of which there is one."""
+        values = {name: np.concatenate([part.values[name] for part in parts]) for name in parts[0].values}
+        return cls(np.concatenate([part.users for part in parts]), values, parts[0].top_n, parts[0].ndcg)
 
     def means(self) -> dict[str, float]:
         """Average over users; `ndcg` is the protocol's own."""

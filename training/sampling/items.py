@@ -4,6 +4,8 @@ Under the strict protocol the known positives are those of training alone. Under
 validation and test too, as in the paper's own code: knowledge of the test set leaks into training.
 """
 
+from typing import Protocol
+
 import torch
 from torch import Generator, Tensor
 
@@ -11,6 +13,14 @@ from training.sampling.membership import KnownSet
 
 TRIES = 20
 """Redraws of a colliding negative; a user with a share q of all items keeps a collision with probability q ** 20."""
+
+
+class Known(Protocol):
+    """Says which pairs are known."""
+
+    def contains(self, users: Tensor, items: Tensor, /) -> Tensor:
+        """Tell for (B,) users and items whether the pair is known; returns (B,) bool."""
+        ...
 
 
 def shared_negatives(n_items: int, count: int, generator: Generator, device: torch.device) -> Tensor:
@@ -23,7 +33,7 @@ def collisions(known: KnownSet, users: Tensor, items: Tensor) -> Tensor:
     return known.contains(users.unsqueeze(1), items.unsqueeze(0))
 
 
-def own_negatives(known: KnownSet, users: Tensor, n_items: int, generator: Generator) -> tuple[Tensor, Tensor]:
+def own_negatives(known: Known, users: Tensor, n_items: int, generator: Generator) -> tuple[Tensor, Tensor]:
     """Draw one negative for each of the (B,) users.
 
     Returns:

@@ -22,6 +22,10 @@ HARD = {**KTUP, "strategy": "hard"}
 ADAM = {"learning_rate": 0.05}
 LISTWISE = {"recommendation": {"loss": "listwise", **TEACHING}, "batch_size": 7}
 
+TABLES, DATA = "+", "%"
+SHARDS = 12
+"""Shards of the data in cases of DATA; 2, 3 and 4 processes hold as many of them each."""
+
 # Batches of odd sizes, a last one of a row alone (294 rows of 293 + 1), and rows that may not be compared.
 CASES: Mapping[str, Mapping[str, Any]] = {
     "softmax": {"recommendation": {"negatives": 16, **TEACHING}},
@@ -48,9 +52,10 @@ CASES: Mapping[str, Mapping[str, Any]] = {
 
 
 def settings(case: str) -> TrainingConfig:
-    """Give the settings of a case, two epochs of them."""
-    values = dict(CASES[case])
-    return planted.config(values.pop("model", KTUP), epochs=2, **values)
+    """Give the settings of a case, two epochs of them; a name that begins with TABLES or DATA is of that case, too."""
+    values = dict(CASES[case.lstrip(TABLES + DATA)])
+    shards = {"data_shards": SHARDS} if DATA in case[:2] else {}
+    return planted.config(values.pop("model", KTUP), epochs=2, **values, **shards)
 
 
 def data() -> IndexedDataset:
@@ -60,13 +65,15 @@ def data() -> IndexedDataset:
 
 
 def main(folder: str, *cases: str) -> None:
-    """Train each case; a name that begins with + is one with sharded tables."""
+    """Train each case: with sharded tables if TABLES stands before its name, with data in shards if DATA does."""
     torch.set_num_threads(1)
     world = data()
     with joined_processes("cpu") as processes:
         for case in cases:
-            run, name = Path(folder) / case, case.removeprefix("+")
-            train(settings(name), world, run, planted.CPU, planted.Quiet(), False, [], processes, case != name)
+            tables = TABLES in case[:2]
+            train(
+                settings(case), world, Path(folder) / case, planted.CPU, planted.Quiet(), False, [], processes, tables
+            )
 
 
 if __name__ == "__main__":

@@ -15,8 +15,18 @@ from tests.training.distributed.several import CASES, data, settings
 from training.trainer import TrainingResult
 
 TOLERANCE = 1e-4
-QUICK = ("softmax", "listwise, hard, drawn", "+softmax")
+QUICK = (
+    "softmax",
+    "listwise, hard, drawn",
+    "+softmax",
+    "%softmax",
+    "%bpr, hard",
+    "%listwise, hard, drawn",
+    "+%listwise",
+)
 SHARDED = [f"+{case}" for case in CASES if case != "touched"]
+IN_SHARDS = [f"%{case}" for case in CASES]
+BOTH = [f"+%{case}" for case in ("softmax", "bpr, hard", "listwise, hard, drawn", "transr")]
 WEIGHTLESS = ("bias", "user_biases")
 """No order of items depends on these: their gradients are rounding, which Adam makes steps of."""
 
@@ -28,8 +38,7 @@ def run_by(processes: int, folder: Path, cases: Sequence[str]) -> None:
 
 def check(case: str, run: Path, tmp_path: Path) -> None:
     """Hold a run of several processes against one process that trains here."""
-    name = case.removeprefix("+")
-    alone = planted.run(settings(name), data(), tmp_path / "alone")
+    alone = planted.run(settings(case), data(), tmp_path / "alone")
     together = TrainingResult(run / "checkpoint", 0, json.loads((run / "history.json").read_text("utf-8")))
     assert len(together.history) == len(alone.history) == 2
     for ours, theirs in zip(together.history, alone.history, strict=True):
@@ -47,7 +56,7 @@ def check(case: str, run: Path, tmp_path: Path) -> None:
     assert one == other
 
 
-def test_two_processes_have_the_losses_of_one_with_whole_and_with_sharded_tables(tmp_path: Path) -> None:
+def test_two_processes_have_the_losses_of_one_with_whole_and_with_sharded_tables_and_data(tmp_path: Path) -> None:
     run_by(2, tmp_path, QUICK)
     for case in QUICK:
         check(case, tmp_path / case, tmp_path / f"of {case}")
@@ -57,12 +66,12 @@ def test_two_processes_have_the_losses_of_one_with_whole_and_with_sharded_tables
 def by_three(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Every case, by three processes: batches and tables that three do not divide."""
     folder = tmp_path_factory.mktemp("three")
-    run_by(3, folder, [*CASES, *SHARDED])
+    run_by(3, folder, [*CASES, *SHARDED, *IN_SHARDS, *BOTH])
     return folder
 
 
 @pytest.mark.cluster
-@pytest.mark.parametrize("case", [*CASES, *SHARDED])
+@pytest.mark.parametrize("case", [*CASES, *SHARDED, *IN_SHARDS, *BOTH])
 def test_three_processes_have_the_losses_of_one(case: str, by_three: Path, tmp_path: Path) -> None:
     check(case, by_three / case, tmp_path)
 
@@ -80,3 +89,19 @@ def test_each_of_two_processes_holds_half_of_the_rows_of_sharded_tables(tmp_path
     held = [json.loads((tmp_path / f"{rank}.json").read_text("utf-8")) for rank in (0, 1)]
     assert held[0] == {"users": [22, 12], "items": [15, 12], "entities": [20, 12]}
     assert held[1] == {"users": [21, 12], "items": [15, 12], "entities": [19, 12]}
+
+
+@pytest.mark.cluster
+@pytest.mark.parametrize("case", ["%softmax", "%listwise"])
+def test_each_of_two_processes_holds_half_of_the_interactions(case: str, tmp_path: Path) -> None:
+    planted.dataset().save(tmp_path / "data")
+    done = torchrun("tests.training.distributed.holding_data", str(tmp_path / "data"), str(tmp_path), case)
+    assert done.returncode == 0, done.stderr
+    # 42 people, 7 training rows and a validation row each: 21 people in the first six shards of twelve, and 21 behind.
+    for rank in (0, 1):
+        held = json.loads((tmp_path / f"{rank}.json").read_text("utf-8"))
+        assert set(held["train"]) == {147}
+        assert set(held["valid"]) == {21}
+        assert held["targets"] == [147]
+        assert held["rows"] == ([21] if "listwise" in case else [147])  # users, or interactions
+        assert (held["lists"], held["known"]) == (([147, 147], []) if "listwise" in case else ([], [147]))

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import time
 from pathlib import Path
@@ -16,6 +17,7 @@ from tests.training.distributed.launching import alone, started, torchrun
 
 pytestmark = pytest.mark.cluster
 EPOCHS = 16
+LOSSES = ("recommendation_loss", "completion_loss")
 SETTINGS = {"epochs": EPOCHS, "batch_size": 8, "model.embedding_size": 12, "validation.patience": 1000}
 
 
@@ -92,6 +94,75 @@ def test_a_run_with_sharded_tables_goes_on_in_one_process_with_whole_ones(folder
     )
     for table, values in expected.items():
         torch.testing.assert_close(found[table], values, atol=1e-4, rtol=0)
+
+
+IN_SHARDS = {"data_shards": 4}
+
+
+@pytest.fixture(scope="module")
+def alone_in_shards(folder: Path) -> Path:
+    """A run of one process that draws from four shards of users."""
+    done = alone(*train(folder, "alone in shards", "--threads", "1", **IN_SHARDS))
+    assert done.returncode == 0, done.stderr
+    return folder / "alone in shards"
+
+
+def check_alike(run: Path, expected: Path) -> None:
+    """Hold losses, figures and weights of two runs against each other."""
+    ours, theirs = (json.loads((path / "history.json").read_text("utf-8")) for path in (run, expected))
+    assert [record["epoch"] for record in ours] == [record["epoch"] for record in theirs]
+    for one, other in zip(ours, theirs, strict=True):
+        assert [one[k] for k in LOSSES] == pytest.approx([other[k] for k in LOSSES], abs=1e-4)
+        assert one.get("valid", {}) == pytest.approx(other.get("valid", {}), abs=1e-9)
+    assert theirs[-1]["valid"]["users"] == planted.PEOPLE
+    found, wanted = (load_file(path / "checkpoint" / "weights.safetensors") for path in (run, expected))
+    for table, values in wanted.items():
+        torch.testing.assert_close(found[table], values, atol=1e-4, rtol=0)
+
+
+@pytest.mark.parametrize("processes", [2, 4])
+def test_processes_that_read_shards_learn_what_one_learns_from_all_of_them(
+    processes: int, folder: Path, alone_in_shards: Path
+) -> None:
+    name = f"{processes} in shards"
+    done = torchrun(*train(folder, name, **IN_SHARDS), processes=processes)
+    assert done.returncode == 0, done.stderr
+    check_alike(folder / name, alone_in_shards)
+
+
+def test_a_run_with_data_in_shards_survives_a_kill_and_goes_on_with_another_number_of_processes(
+    folder: Path, alone_in_shards: Path
+) -> None:
+    progress = folder / "moved shards.json"
+    arguments = train(folder, "moved shards", "--progress", str(progress), **IN_SHARDS)
+    with started(*arguments, options=["--max-restarts", "1"]) as running:
+        wait_for_epoch(progress, 3)
+        before = workers(running.pid)
+        os.kill(before[1], signal.SIGKILL)
+        wait_for_others(running.pid, before)
+        epoch = json.loads(progress.read_text("utf-8"))["epoch"]
+        wait_for_epoch(progress, epoch + 2)
+        os.kill(workers(running.pid)[0], signal.SIGKILL)
+        running.communicate(timeout=200)
+    assert running.returncode != 0
+    assert not (folder / "moved shards" / "checkpoint").exists()
+    done = alone(*train(folder, "moved shards", "--resume", "--threads", "1", **IN_SHARDS))
+    assert done.returncode == 0, done.stderr
+    check_alike(folder / "moved shards", alone_in_shards)
+
+
+def test_shards_that_do_not_go_evenly_on_processes_are_refused_once(folder: Path) -> None:
+    done = torchrun(*train(folder, "uneven", data_shards=3))
+    assert done.returncode != 0
+    assert done.stderr.count("error: data_shards: 3 do not go evenly on 2 processes; give a multiple of 2") == 1
+
+
+def test_a_broken_data_set_is_told_once_by_processes_that_read_shards(folder: Path) -> None:
+    shutil.copytree(folder / "data", folder / "broken")
+    (folder / "broken" / "interactions.parquet").unlink()
+    done = torchrun(*train(folder, "of broken", "--data", str(folder / "broken"), **IN_SHARDS))
+    assert done.returncode != 0
+    assert done.stderr.count("interactions.parquet is missing") == 1
 
 
 def test_what_is_wrong_with_a_call_is_told_once_and_ends_all(folder: Path) -> None:
