@@ -18,12 +18,13 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 from rich.console import Console
 from safetensors import safe_open
 
+from benchmarks import distributed_data
 from benchmarks.machine import describe_machine
 from models.checkpoint import WEIGHTS
 from training.data.dataset import Dataset
@@ -127,6 +128,18 @@ def plot(rows: Sequence[Mapping[str, Any]], folder: Path) -> None:
         save(figure, folder, "distributed")
 
 
+def measure_interactions(rows: int, say: Any) -> dict[str, Any]:
+    """Measure what processes hold of so many interactions."""
+    return {"rows": rows, "kinds": distributed_data.measure(rows, say)}
+
+
+def write(out: Path, result: Mapping[str, Any]) -> None:
+    """Write the file, and print what was measured of interactions."""
+    out.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
+    for row in (result["interactions"] or {"kinds": []})["kinds"]:
+        print(json.dumps(row))
+
+
 def main(
     data: Annotated[Path, typer.Option(help="A data set directory.")],
     out: Annotated[Path, typer.Option(help="The JSON file; the plot is written beside it.")],
@@ -135,9 +148,19 @@ def main(
     rounds: Annotated[int, typer.Option(min=1)] = 2,
     settings: Annotated[list[str] | None, typer.Option("--set", help="Change a setting.")] = None,
     large: Annotated[bool, typer.Option(help="Measure the memory of large tables, too.")] = True,
+    interactions: Annotated[
+        int, typer.Option(min=0, help="Measure the memory of so many interactions, too.")
+    ] = 4_000_000,
+    again: Annotated[
+        Literal["all", "interactions"], typer.Option(help="interactions: the rest of an older result stays.")
+    ] = "all",
 ) -> None:
     """Measure, print and write."""
     console = Console(stderr=True)
+    if again == "interactions":
+        older = json.loads(out.read_text(encoding="utf-8"))
+        write(out, older | {"interactions": measure_interactions(interactions, console.print)})
+        return
     changed = [f"epochs={epochs}", f"validation.every={epochs}", *(settings or [])]
     arguments = ["--data", str(data), "--preset", preset, *(word for s in changed for word in ("--set", s))]
     rows = measure(arguments, rounds, console.print)
@@ -153,9 +176,10 @@ def main(
         "settings": {"preset": preset, "epochs": epochs, "rounds": rounds, "changed": settings or []},
         "rows": rows,
         "large_tables": measure(["--data", "large"], 1, console.print) if large else None,
+        "interactions": measure_interactions(interactions, console.print) if interactions else None,
     }
     out.parent.mkdir(parents=True, exist_ok=True)
-    out.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
+    write(out, result)
     plot(rows, out.parent)
     for row in [*rows, *(result["large_tables"] or [])]:
         print(json.dumps({key: value for key, value in row.items() if key != "losses"}))

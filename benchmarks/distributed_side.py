@@ -15,11 +15,13 @@ import typer
 
 from models.vocabulary import Vocabulary
 from training.cli_shared import parse_overrides
-from training.config import parse_config
+from training.config import TrainingConfig, parse_config
 from training.data.dataset import Dataset
 from training.data.indexed import IndexedDataset
 from training.data.schema import SPLITS
-from training.distributed.processes import joined_processes
+from training.data.shards.reading import load_held
+from training.distributed.held import held_range
+from training.distributed.processes import Processes, joined_processes
 from training.presets import load_recipe
 from training.trainer import train
 
@@ -64,6 +66,19 @@ def large() -> IndexedDataset:
     )
 
 
+def read(data: Path, config: TrainingConfig, processes: Processes) -> IndexedDataset:
+    """Read what `train` reads: the whole data set, or this process's shards."""
+    if processes.size == 1 or config.data_shards == 1:
+        return IndexedDataset.of(Dataset.load(data))
+    held = held_range(config.data_shards, processes)
+    return load_held(data, config.data_shards, held, check_hash=processes.leads)
+
+
+def most_memory() -> float:
+    """Give the most memory that this process has held, in MiB."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
 @app.command()
 def main(
     run: Path,
@@ -74,23 +89,25 @@ def main(
 ) -> None:
     """Train, and write rank-K.json beside the run: history, memory in MiB, processor seconds."""
     torch.set_num_threads(1)
-    if data == "large":
-        values = {"model": {"name": "bprmf", "embedding_size": 256}, "epochs": 1, "batch_size": 2048}
-        config, dataset = parse_config(values, "large"), large()
-    else:
-        config = load_recipe(preset, None, parse_overrides(settings or [])).config
-        dataset = IndexedDataset.of(Dataset.load(Path(data)))
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    meter = Meter()
+    started, meter = most_memory(), Meter()
     with joined_processes("cpu") as processes:
+        if data == "large":
+            values = {"model": {"name": "bprmf", "embedding_size": 256}, "epochs": 1, "batch_size": 2048}
+            config, dataset = parse_config(values, "large"), large()
+        else:
+            config = load_recipe(preset, None, parse_overrides(settings or [])).config
+            dataset = read(Path(data), config, processes)
+        before = most_memory()
         result = train(config, dataset, run, torch.device("cpu"), meter, False, [], processes, shard_tables)
     found = {
         "history": result.history,
         "rows": len(dataset.interactions["train"]),
         "cpu_seconds": meter.cpu_seconds,
+        "cpu_seconds_in_all": time.process_time(),
+        "mib_started": round(started),
         "mib_before": round(before),
         "mib_at_steps": round(meter.at_steps / 2**20),
-        "mib_at_most": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024),
+        "mib_at_most": round(most_memory()),
     }
     run.with_name(f"{run.name}-rank-{processes.rank}.json").write_text(json.dumps(found), encoding="utf-8")
 

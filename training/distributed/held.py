@@ -70,6 +70,7 @@ class HeldShards:
         self.learners = self._sum(users.counts(np.unique(train[:, 0])))
         self.popularity = self._sum(np.bincount(train[:, 1], minlength=len(dataset.items)))
         self.validated = int(self._sum(np.array([len(dataset.interactions["valid"])]))[0])
+        self.sent = 0  # of steps, which begin now
 
     def total(self, tensor: Tensor) -> Tensor:
         """Add a tensor up over all processes."""
