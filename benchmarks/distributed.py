@@ -35,6 +35,7 @@ KINDS: Mapping[str, tuple[int, tuple[str, ...]]] = {
     "two processes": (2, ()),
     "two processes, sharded tables": (2, ("--shard-tables",)),
 }
+FEW_INTERACTIONS = 20_000
 Record = Mapping[str, Any]
 LOSSES = ("recommendation_loss", "completion_loss")
 
@@ -129,8 +130,10 @@ def plot(rows: Sequence[Mapping[str, Any]], folder: Path) -> None:
 
 
 def measure_interactions(rows: int, say: Any) -> dict[str, Any]:
-    """Measure what processes hold of so many interactions."""
-    return {"rows": rows, "kinds": distributed_data.measure(rows, say)}
+    """Measure what processes hold of so many interactions, and of few: what is apart is due to them."""
+    few = min(FEW_INTERACTIONS, rows)
+    of_few, of_all = (distributed_data.measure(number, say) for number in (few, rows))
+    return {"rows": rows, "kinds": of_all, "few_rows": few, "kinds_with_few": of_few}
 
 
 def write(out: Path, result: Mapping[str, Any]) -> None:

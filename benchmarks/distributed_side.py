@@ -75,8 +75,9 @@ def read(data: Path, config: TrainingConfig, processes: Processes) -> IndexedDat
 
 
 def most_memory() -> float:
-    """Give the most memory that this process has held, in MiB."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    """Give the most memory that this process has held, in MiB; `ru_maxrss` would have what its parent held, too."""
+    status = Path("/proc/self/status").read_text(encoding="utf-8")
+    return int(status.partition("VmHWM:")[2].split()[0]) / 1024
 
 
 @app.command()

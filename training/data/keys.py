@@ -64,10 +64,24 @@ def has_repeats(rows: pl.DataFrame, columns: Sequence[str]) -> bool:
 
 def rows_of(ids: pl.Series, vocabulary: pl.Series) -> NDArray[np.int64]:
     """Give the place of each id in the vocabulary, or -1: (n,) int64."""
-    known, found = codes(vocabulary), codes(ids)
-    places = np.full(int(max(known.max(initial=0), found.max(initial=0))) + 1, -1, dtype=np.int64)
-    places[known] = np.arange(len(known))
-    return places[found]
+    return Places(vocabulary).of(ids)
+
+
+class Places:
+    """The places of ids in a vocabulary, for many columns of them, one after the other."""
+
+    def __init__(self, vocabulary: pl.Series) -> None:
+        """Remember where each id stands. Memory: 8 bytes for each text that has a code."""
+        self._kept = vocabulary.cast(pl.Categorical)  # polars forgets its codes when no column has them any more
+        known = codes(self._kept)
+        self._places = np.full(int(known.max(initial=0)) + 2, -1, dtype=np.int64)
+        self._places[known] = np.arange(len(known))
+
+    def of(self, ids: pl.Series) -> NDArray[np.int64]:
+        """Give the place of each id, or -1: (n,) int64."""
+        # A code above all of the vocabulary is that of a stranger; the last place is nobody's.
+        found: NDArray[np.int64] = self._places[np.minimum(codes(ids), len(self._places) - 1)]
+        return found
 
 
 def _by_first(rows: pl.DataFrame, columns: Sequence[str]) -> pl.Series:

@@ -6,6 +6,7 @@ import polars as pl
 
 from training.data.dataset import Dataset
 from training.data.indexed import IndexedDataset
+from training.data.keys import rows_of
 
 
 def test_rows_are_numbered_in_the_order_of_the_tables(dataset: Dataset) -> None:
@@ -55,3 +56,7 @@ def test_a_checkpoint_is_told_when_its_data_was_written(dataset: Dataset) -> Non
     described = IndexedDataset.of(dataset).described
     assert described["content_hash"] == dataset.manifest.content_hash
     assert datetime.fromisoformat(described["created_at"]) == dataset.manifest.created_at
+
+
+def test_ids_are_found_where_no_other_column_keeps_the_codes_of_texts() -> None:
+    assert rows_of(pl.Series(["z", "y"]), pl.Series(["x", "y"])).tolist() == [-1, 1]

@@ -17,12 +17,13 @@ from training.data.content_hash import content_hash
 from training.data.dataset import OTHER_CONTENT, Dataset, read_tables
 from training.data.errors import InvalidDataset
 from training.data.indexed import IndexedDataset
-from training.data.keys import SPLIT_TYPE, rows_of
+from training.data.keys import SPLIT_TYPE, Places
 from training.data.schema import SPLITS, TABLES, problem
 from training.data.shards.users import UserShards, rows_of_keys
 
 NAME = "interactions"
-PIECE_ROWS = 1 << 20
+PIECE_ROWS = 1 << 18
+"""As many as polars writes in one row group."""
 
 
 def load_held(path: Path, n_shards: int, held: range, check_hash: bool) -> IndexedDataset:
@@ -43,13 +44,13 @@ def load_held(path: Path, n_shards: int, held: range, check_hash: bool) -> Index
     if reason:
         raise InvalidDataset(path, reason)
     dataset = IndexedDataset.of(Dataset.as_read(manifest, tables))
-    ids = (tables["users"]["user_id"], tables["items"]["item_id"])
-    users, items = (column.cast(pl.Categorical) for column in ids)
-    counts = np.zeros(len(users), np.int64)
+    users, items = Places(tables["users"]["user_id"]), Places(tables["items"]["item_id"])
+    counts = np.zeros(len(dataset.users), np.int64)
     for piece in stored.pieces("user_id"):
-        counts += np.bincount(_listed(path, piece["user_id"], users), minlength=len(users))
+        np.add.at(counts, _listed(path, piece["user_id"], users, "users"), 1)
     shards = UserShards.cut(counts, n_shards, held)
-    return replace(dataset, interactions=_held(path, stored, shards, users, items), shards=shards)
+    found = _held(path, stored, shards, users, items, len(dataset.items))
+    return replace(dataset, interactions=found, shards=shards)
 
 
 @dataclass(frozen=True)
@@ -117,32 +118,32 @@ class _StoredColumn:
 
 
 def _held(
-    path: Path, stored: StoredTable, shards: UserShards, users: pl.Series, items: pl.Series
+    path: Path, stored: StoredTable, shards: UserShards, users: Places, items: Places, n_items: int
 ) -> dict[str, NDArray[np.int64]]:
     """Give by split the (n, 2) user and item rows of the users that are held, sorted."""
     kept: dict[str, list[NDArray[np.int64]]] = {split: [] for split in SPLITS}
     for piece in stored.pieces("user_id", "item_id", "split"):
-        people, things = _listed(path, piece["user_id"], users), _listed(path, piece["item_id"], items)
+        people = _listed(path, piece["user_id"], users, "users")
+        things = _listed(path, piece["item_id"], items, "items")
         splits = piece["split"].cast(SPLIT_TYPE, strict=False)
         if splits.null_count():
             raise InvalidDataset(path, f"{NAME}.split holds something else than {', '.join(SPLITS)}")
         mine = shards.holds(people)
-        keys = people[mine] * len(items) + things[mine]
+        keys = people[mine] * n_items + things[mine]
         for split, found in kept.items():
             found.append(keys[(splits == split).to_numpy()[mine]])
     sorted_keys = {split: np.sort(np.concatenate([np.empty(0, np.int64), *found])) for split, found in kept.items()}
     every = np.sort(np.concatenate([*sorted_keys.values()]))
     if (every[1:] == every[:-1]).any():
         raise InvalidDataset(path, f"{NAME} holds the same user_id, item_id twice")
-    return {split: rows_of_keys(keys, len(items)) for split, keys in sorted_keys.items()}
+    return {split: rows_of_keys(keys, n_items) for split, keys in sorted_keys.items()}
 
 
-def _listed(path: Path, ids: pl.Series, vocabulary: pl.Series) -> NDArray[np.int64]:
-    """Give the places of ids in a vocabulary, all of which it has to list."""
-    table = str(vocabulary.name).replace("_id", "s")
+def _listed(path: Path, ids: pl.Series, places: Places, table: str) -> NDArray[np.int64]:
+    """Give the places of ids in the vocabulary of a table, which has to list them all."""
     if ids.null_count():
         raise InvalidDataset(path, f"{NAME}.{ids.name} has empty cells")
-    rows = rows_of(ids, vocabulary)
+    rows = places.of(ids)
     if len(strays := np.flatnonzero(rows < 0)):
         stray = ids[int(strays[0])]
         raise InvalidDataset(path, f"{NAME}.{ids.name} holds {stray!r}, which {table} does not list")
