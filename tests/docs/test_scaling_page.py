@@ -126,3 +126,45 @@ def test_what_people_cost_is_what_was_worked_out_with_their_measurement() -> Non
     assert f"{vectors} GB of vectors and {ids} GB of ids" in TEXT
     (loaded,) = [row for row in users["rows"] if (row["users"], row["way"]) == (1_000_000, "memory")]
     assert f"take {loaded['anonymous_mib_at_start']} MiB" in TEXT
+
+
+def test_what_training_by_several_processes_holds_and_sends_is_that_of_the_result() -> None:
+    found = result("distributed.json")
+    for row in found["large_tables"]:
+        held = ", ".join(f"{mib:,}" for mib in row["mib_at_steps_by_rank"])
+        sent, tables = row["bytes_a_step"] / 1e6, row["bytes_of_all_tables"] / 1e6
+        assert f"| {row['kind']} | {held} | {sent:.1f} | {tables:.0f} |" in PAGE
+    many, few = (found["interactions"][name] for name in ("kinds", "kinds_with_few"))
+    own = {
+        a["kind"]: [x - y for x, y in zip(a["mib_steps_by_rank"], b["mib_steps_by_rank"], strict=True)]
+        for a, b in zip(many, few, strict=True)
+    }
+    (one,), two = own["one process"], own["two processes, data in shards"]
+    four = own["four processes, data in shards"]
+    assert f"{one} in one process, {two[0]} and {two[1]} in each of two" in TEXT
+    assert f"{min(four)} to {max(four)} in each of four" in TEXT
+    assert f"a hundred million are some {one * 25 * 2**20 / 1e9:.0f} GB" in TEXT
+    one_row, two_rows, _ = found["rows"]
+    cpu = [
+        f"{s:.1f}"
+        for s in (*two_rows["cpu_seconds_of_last_epoch_by_rank"], *one_row["cpu_seconds_of_last_epoch_by_rank"])
+    ]
+    assert "{} and {} s of processor time an epoch where one took {}".format(*cpu) in TEXT
+    assert f"{max(row['largest_difference_of_losses'] for row in found['rows']):.1e} apart at most" in TEXT
+
+
+def test_what_lists_of_everybody_cost_is_that_of_the_result_and_follows_from_it() -> None:
+    found = result("batch-scoring.json")
+    steady, rows = found["steady_users_per_second"], found["rows"]
+    size = {row["explain"]: row["bytes_per_user"] for row in rows}
+    for name, explain in (("without reasons", "none"), ("with summary reasons", "summary")):
+        cells = (f"{n:.0f}" if (n := steady[explain][workers]) is not None else "not measured" for workers in "012")
+        assert f"| {name} | {' | '.join(cells)} | {size[explain]:,} |" in PAGE
+    assert f"needed {rows[0]['seconds_to_first']:.0f} s until their first chunk" in TEXT
+    hours = {explain: 1e8 / steady[explain]["0"] / 3600 for explain in steady}
+    plain = hours["none"]
+    assert (
+        f"a million people {plain / 100:.1f} hours, ten million {plain / 10:.0f}, a hundred million {plain:.0f} hours"
+        in TEXT
+    )
+    assert f"{size['none'] / 10:.0f} GB of files; with reasons, {hours['summary']:.0f} hours" in TEXT
