@@ -156,6 +156,7 @@ def joined_processes(device: Literal["auto", "cpu", "cuda"]) -> Iterator[Process
     backend, named = "cpu:gloo,cuda:nccl" if on_gpu else "gloo", PrefixStore(f"{size}-{restarts}", store)
     distributed.init_process_group(backend, store=named, rank=rank, world_size=size, timeout=WAIT)
     yield Processes(rank, size, local_rank, restarts)
+    distributed.barrier()  # none takes its connections down while another one still reads from them
     distributed.destroy_process_group()  # not after an error: others may wait for this process, and it for them
 
 
