@@ -6,7 +6,6 @@ what a release was tested on is not taught to the next one, and their figures ca
 
 import hashlib
 import json
-import os
 import shutil
 import tempfile
 from collections.abc import Mapping
@@ -18,6 +17,7 @@ import numpy as np
 import polars as pl
 
 from app.dataset import FORMAT_VERSION, OPTIONAL, SPLITS, TABLES
+from app.durable import flush
 
 SPLIT_METHOD = "by_hash_7_1_2"
 _HASH_ORDER = ("users", "items", "entities", "relations", "links", "interactions", "triples", "rejected")
@@ -74,7 +74,7 @@ def write_dataset(target: Path, name: str, tables: Mapping[str, pl.DataFrame]) -
             tables[table].select(list(columns)).write_parquet(aside / f"{table}.parquet", compression="zstd")
         (aside / "manifest.json").write_text(json.dumps(_manifest(name, tables), indent=2) + "\n", encoding="utf-8")
         for file in aside.iterdir():
-            _flush(file)
+            flush(file)
         aside.chmod(0o755)
         aside.rename(target)
     finally:
@@ -135,11 +135,3 @@ def _text(text: str) -> bytes:
 
 def _hash(text: str) -> int:
     return int.from_bytes(hashlib.blake2b(text.encode("utf-8"), digest_size=8).digest(), "big")
-
-
-def _flush(file: Path) -> None:
-    descriptor = os.open(file, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -18,6 +18,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Generator, nn
 
+from models.durable import flush
 from models.geometry import undrawn
 from models.interface import Sizes
 from models.registry import build, config_from, config_values
@@ -255,14 +256,6 @@ class aside:  # noqa: N801 - used as a context manager, like contextlib's own
         for path in [*self.temporary.rglob("*"), self.temporary]:
             # safetensors makes its files for their owner alone; the service may run as another user.
             path.chmod(0o755 if path.is_dir() else 0o644)
-            _sync(path)
+            flush(path)
         self.temporary.rename(self.directory)
-        _sync(self.directory.parent)
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+        flush(self.directory.parent)

@@ -11,7 +11,6 @@ are missing. One run at a time works on a folder.
 import errno
 import fcntl
 import json
-import os
 import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -21,6 +20,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 import polars as pl
+
+from app.durable import flush
 
 FORMAT_VERSION = 1
 MANIFEST, LISTS, ANSWERS, LOCK = "manifest.json", "lists.parquet", "answers.parquet", ".lock"
@@ -88,9 +89,9 @@ class Manifest:
         aside = path.with_name(f".{path.name}.partial")
         text = json.dumps({"format_version": FORMAT_VERSION, "kind": "lists", **asdict(self)}, indent=1)
         aside.write_text(text, encoding="utf-8")
-        _flush(aside)
+        flush(aside)
         aside.rename(path)
-        _flush(path.parent)
+        flush(path.parent)
 
     @classmethod
     def read(cls, path: Path) -> "Manifest":
@@ -175,14 +176,14 @@ class ListsFolder:
             if answers is not None:
                 _write(aside / ANSWERS, answers, ANSWER_COLUMNS)
             aside.chmod(0o755)
-            _flush(aside)
+            flush(aside)
             try:
                 aside.rename(self.chunk(number))
             except OSError as error:
                 # Made meanwhile: by a worker that outlived its run, or by a second try of the engine.
                 if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
                     raise
-            _flush(self.path)
+            flush(self.path)
         finally:
             shutil.rmtree(aside, ignore_errors=True)
 
@@ -197,12 +198,4 @@ class ListsFolder:
 
 def _write(path: Path, rows: Sequence[tuple[Any, ...]], columns: dict[str, Any]) -> None:
     pl.DataFrame(rows, schema=columns, orient="row").write_parquet(path, compression="zstd")
-    _flush(path)
-
-
-def _flush(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    flush(path)

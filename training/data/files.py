@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from models.durable import flush
 from training.data.errors import TargetExists
 
 
@@ -63,7 +64,7 @@ def _aside(path: Path) -> Path:
 
 def _flush(directory: Path) -> None:
     for file in (*directory.iterdir(), directory):
-        _fsync(file)
+        flush(file)
 
 
 def _swap(aside: Path, path: Path) -> None:
@@ -79,12 +80,4 @@ def _swap(aside: Path, path: Path) -> None:
             raise
         finally:
             shutil.rmtree(old.parent, ignore_errors=True)
-    _fsync(path.parent)
-
-
-def _fsync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    flush(path.parent)
