@@ -184,7 +184,8 @@ class InferenceRelease:
 
     def attribute_many(self, lists: Sequence[tuple[str, Sequence[str]]]) -> list[list[Attribution]]:
         """Attribute the scores of all pairs together."""
-        pairs = [(self._row("user", user_id), item_id) for user_id, item_ids in lists for item_id in item_ids]
+        rows = [(self._row("user", user_id), item_ids) for user_id, item_ids in lists if item_ids]
+        pairs = [(user_row, item_id) for user_row, item_ids in rows for item_id in item_ids]
         users = np.array([user_row for user_row, _ in pairs], dtype=np.int64)
         items = np.array([self._row("item", item_id) for _, item_id in pairs], dtype=np.int64)
         found, mode = attribute_pairs(self._model, users, items), self._model.config.strategy
