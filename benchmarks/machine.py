@@ -2,7 +2,10 @@
 
 import os
 import platform
-from collections.abc import Sequence
+import shlex
+import sys
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -22,6 +25,17 @@ def describe_machine(threads: int, packages: Sequence[str]) -> dict[str, Any]:
         "python": platform.python_version(),
         "versions": {name: _version(name) for name in packages},
     }
+
+
+def describe_run(
+    module: str, arguments: Sequence[str] | None, paths: Mapping[str, Path | None], packages: Sequence[str]
+) -> dict[str, Any]:
+    """Describe a run on one thread: date, machine and command, in which each of `paths` is told by its name."""
+    command = shlex.join(["python", "-m", f"benchmarks.{module}", *(arguments or sys.argv[1:])])
+    for name, path in paths.items():
+        command = command if path is None else command.replace(str(path), name)
+    date = datetime.now(UTC).isoformat(timespec="seconds")
+    return {"date": date, "machine": describe_machine(1, packages), "command": command}
 
 
 def _processor() -> str:

@@ -16,10 +16,7 @@ back to the unit ball.
 
 import argparse
 import json
-import shlex
-import sys
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +24,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from benchmarks.machine import describe_machine
+from benchmarks.machine import describe_run
 from benchmarks.retrieval import say
 from benchmarks.shaped import Shape, model_of
 from models.checkpoint import load_checkpoint
@@ -81,7 +78,6 @@ def main(arguments: Sequence[str] | None = None) -> Path:
     values = parser.parse_args(arguments)
     torch.set_num_threads(1)
     shape = Shape.of(load_checkpoint(values.checkpoint).model, values.embedding_size)
-    command = shlex.join(["python", "-m", "benchmarks.queries", *(arguments or sys.argv[1:])])
     rows = []
     for strategy, norm, scale in VARIANTS:
         model = model_of(shape, values.items, strategy, norm, values.seed)
@@ -100,9 +96,9 @@ def main(arguments: Sequence[str] | None = None) -> Path:
             rows.append(row)
             say(json.dumps(row))
     result = {
-        "date": datetime.now(UTC).isoformat(timespec="seconds"),
-        "machine": describe_machine(1, ["torch", "numpy"]),
-        "command": command.replace(str(values.checkpoint), "CHECKPOINT_DIR").replace(str(values.out), "OUT"),
+        **describe_run(
+            "queries", arguments, {"CHECKPOINT_DIR": values.checkpoint, "OUT": values.out}, ["torch", "numpy"]
+        ),
         "shape": shape.described(),
         "items": values.items,
         "users": values.users,

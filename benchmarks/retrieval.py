@@ -9,12 +9,10 @@ that a busy machine shows.
 
 import argparse
 import json
-import shlex
 import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -25,7 +23,7 @@ import torch
 from numpy.typing import NDArray
 from rich.progress import Progress
 
-from benchmarks.machine import describe_machine
+from benchmarks.machine import describe_run
 from benchmarks.retrieval_plot import plot
 from benchmarks.shaped import Shape, model_of
 from models.checkpoint import load_checkpoint
@@ -233,11 +231,13 @@ def main(arguments: Sequence[str] | None = None) -> Path:
     torch.set_num_threads(1)
     faiss.omp_set_num_threads(1)
     shape = Shape.of(load_checkpoint(values.checkpoint).model, values.embedding_size)
-    command = shlex.join(["python", "-m", "benchmarks.retrieval", *(arguments or sys.argv[1:])])
     result: dict[str, Any] = {
-        "date": datetime.now(UTC).isoformat(timespec="seconds"),
-        "machine": describe_machine(1, ["torch", "numpy", "faiss-cpu"]),
-        "command": command.replace(str(values.checkpoint), "CHECKPOINT_DIR").replace(str(values.out), "OUT"),
+        **describe_run(
+            "retrieval",
+            arguments,
+            {"CHECKPOINT_DIR": values.checkpoint, "OUT": values.out},
+            ["torch", "numpy", "faiss-cpu"],
+        ),
         "shape": shape.described(),
         "top_n": TOP_N,
         "recall_target": RECALL_TARGET,

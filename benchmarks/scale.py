@@ -12,14 +12,12 @@ import gc
 import json
 import multiprocessing
 import os
-import shlex
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -29,9 +27,9 @@ import torch
 from numpy.typing import NDArray
 
 from app.vector_engine.loading import exact_lists as true_lists
-from benchmarks.machine import describe_machine
+from benchmarks.machine import describe_run
 from benchmarks.memory import Memory, memory_of, peak_anonymous
-from benchmarks.retrieval import recall_of, timed
+from benchmarks.retrieval import recall_of, say, timed
 from benchmarks.scale_plot import plot
 from benchmarks.shaped import Shape, mapped_items, model_over, write_items
 from models.checkpoint import load_checkpoint
@@ -196,11 +194,6 @@ def _shown(done: int, of: int) -> None:
         print(f"\r{done:,} of {of:,} items coded", end="\n" if done == of else "", file=sys.stderr, flush=True)
 
 
-def say(line: str) -> None:
-    """Print at once, also into a file."""
-    print(line, flush=True)
-
-
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(
@@ -222,13 +215,13 @@ def main(arguments: Sequence[str] | None = None) -> Path:
     values = parse(arguments)
     torch.set_num_threads(1)
     shape = Shape.of(load_checkpoint(values.checkpoint).model, values.embedding_size)
-    command = shlex.join(["python", "-m", "benchmarks.scale", *(arguments or sys.argv[1:])])
-    for given, name in ((values.checkpoint, "CHECKPOINT_DIR"), (values.out, "OUT"), (values.work, "DIR")):
-        command = command.replace(str(given), name) if given is not None else command
     result: dict[str, Any] = {
-        "date": datetime.now(UTC).isoformat(timespec="seconds"),
-        "machine": describe_machine(1, ["torch", "numpy", "faiss-cpu"]),
-        "command": command,
+        **describe_run(
+            "scale",
+            arguments,
+            {"CHECKPOINT_DIR": values.checkpoint, "OUT": values.out, "DIR": values.work},
+            ["torch", "numpy", "faiss-cpu"],
+        ),
         "shape": shape.described(),
         "top_n": TOP_N,
         "recall_target": RECALL_TARGET,

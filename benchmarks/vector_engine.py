@@ -9,7 +9,6 @@ written in Python over FAISS: its memory and times are those of one machine, not
 import argparse
 import json
 import os
-import shlex
 import shutil
 import socket
 import subprocess
@@ -19,7 +18,6 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +27,7 @@ import torch
 from app.vector_engine.index import EngineIndex
 from app.vector_engine.loading import CHOSEN, MEASURED, bring
 from app.vector_engine.milvus import Milvus
-from benchmarks.machine import describe_machine
+from benchmarks.machine import describe_run
 from benchmarks.memory import memory_of
 from benchmarks.retrieval import say
 from benchmarks.shaped import Shape, model_of
@@ -105,11 +103,13 @@ def main(arguments: Sequence[str] | None = None) -> Path:
     values = parser.parse_args(arguments)
     torch.set_num_threads(1)
     shape = Shape.of(load_checkpoint(values.checkpoint).model, values.embedding_size)
-    command = shlex.join(["python", "-m", "benchmarks.vector_engine", *(arguments or sys.argv[1:])])
     result: dict[str, Any] = {
-        "date": datetime.now(UTC).isoformat(timespec="seconds"),
-        "machine": describe_machine(1, ["torch", "numpy", "faiss-cpu", "pymilvus", "milvus-lite"]),
-        "command": command.replace(str(values.checkpoint), "CHECKPOINT_DIR").replace(str(values.out), "OUT"),
+        **describe_run(
+            "vector_engine",
+            arguments,
+            {"CHECKPOINT_DIR": values.checkpoint, "OUT": values.out},
+            ["torch", "numpy", "faiss-cpu", "pymilvus", "milvus-lite"],
+        ),
         "shape": shape.described(),
         "users": {"choosing": CHOSEN, "measured": MEASURED, "timed": TIMED},
         "rows": [],
