@@ -61,7 +61,7 @@ def score_users(
         chunks = target.missing(manifest)
         there = manifest.n_chunks - len(chunks)
         made = _made(target, chunks, workers, address) if chunks else iter(())
-        users = _followed(made, target, manifest, there)
+        users = _followed(made, there, manifest.n_chunks)
     seconds = time.perf_counter() - began
     kept = f", {there:,} were there" if there else ""
     _out.print(f"{manifest.release}: {users:,} users scored in {seconds:.1f} seconds; {len(chunks):,} chunks{kept}.")
@@ -127,16 +127,15 @@ def _engine() -> Any:
     return engine
 
 
-def _followed(made: Iterator[int], folder: ListsFolder, manifest: Manifest, there: int) -> int:
-    """Show how far it is while chunks are made; gives the users who were scored."""
+def _followed(made: Iterator[int], there: int, n_chunks: int) -> int:
+    """Show how far it is while chunks are made, each with its users; gives the users who were scored."""
     with Progress(*_COLUMNS, TimeRemainingColumn(), console=_err) as progress:
-        task, users = progress.add_task("chunks", total=manifest.n_chunks, completed=there), 0
+        task, users = progress.add_task("chunks", total=n_chunks, completed=there), 0
         began = time.perf_counter()
         for more in made:
             users += more
             rate = users / (time.perf_counter() - began)
-            done = manifest.n_chunks - len(folder.missing(manifest))
-            progress.update(task, completed=done, description=f"chunks ({rate:,.0f} users/s)")
+            progress.update(task, advance=1, description=f"chunks ({rate:,.0f} users/s)")
     return users
 
 
