@@ -36,12 +36,13 @@ class EngineIndex:
         retry_seconds: float,
         instead: tuple[Nominator, int] | None,
         clock: Callable[[], float] = time.monotonic,
+        held: Loaded | None = None,
     ) -> None:
-        """`instead` has the effort that was chosen for it beside it."""
+        """`instead` has the effort that was chosen for it beside it; what is known to be `held` is not asked for."""
         self._engine, self._release, self._fingerprint = engine, release, fingerprint
         self._sample, self.shape, self._instead = sample, shape, instead
         self._retry_seconds, self._clock = retry_seconds, clock
-        self._held: Loaded | None = None
+        self._held = held
         self._problem: str | None = None
         self._asked = -math.inf
 

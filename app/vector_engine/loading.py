@@ -109,30 +109,13 @@ def _shares(
     users: NDArray[np.int64],
     true: list[NDArray[np.int64]],
 ) -> list[float]:
-    index = EngineIndex(_Announced(engine, tried), tried.release, tried.fingerprint, Sample.of(model), shape, 0.0, None)
+    index = EngineIndex(engine, tried.release, tried.fingerprint, Sample.of(model), shape, 0.0, None, held=tried)
     searcher, nothing = Searcher(model, index, 0), np.empty(0, np.int64)
     try:
         found = [searcher.search(int(user), TOP_N, nothing).rows for user in users]
     except VectorEngineUnavailable as error:
         raise EngineAway(error.message) from error
     return [len(np.intersect1d(a, b)) / max(1, len(b)) for a, b in zip(found, true, strict=True)]
-
-
-class _Announced:
-    """An engine before a release is announced: it answers as if it were."""
-
-    def __init__(self, engine: VectorEngine, loaded: Loaded) -> None:
-        self._loaded = loaded
-        self.nearest, self.all_loaded, self.create, self.count = (
-            engine.nearest,
-            engine.all_loaded,
-            engine.create,
-            engine.count,
-        )
-        self.add, self.finish, self.announce, self.remove = engine.add, engine.finish, engine.announce, engine.remove
-
-    def loaded(self, release: str) -> Loaded | None:
-        return self._loaded
 
 
 @torch.no_grad()
