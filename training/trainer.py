@@ -1,12 +1,10 @@
 """The training loop, from top to bottom: batches, joint loss, step, constraint, validation, best epoch."""
 
-import json
-import shutil
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol
 
 import torch
 from torch import Generator, Tensor, nn
@@ -15,24 +13,22 @@ from models.checkpoint import write_checkpoint
 from models.geometry import undrawn
 from models.interface import Sizes
 from models.registry import build, config_from
+from training.best_epoch import BestEpoch
 from training.comparisons import Batches
 from training.config import ConfigError, TrainingConfig
-from training.data.batches import endless, planned, sample, shuffled
+from training.data.batches import endless, planned, shuffled
 from training.data.indexed import IndexedDataset
 from training.data.shards.order import ShardedOrder
 from training.distributed.gradients import GradientSum
 from training.distributed.held import HeldShards, part_of
-from training.distributed.processes import ALONE, Processes
+from training.distributed.processes import ALONE, CPU, Processes
 from training.distributed.whole import whole_state
-from training.evaluation.completion import evaluate_completion
 from training.evaluation.protocol import PROTOCOLS, alignment_under
-from training.evaluation.recommendation import RecommendationResult, evaluate_recommendation
 from training.objectives import ListwiseObjective, drawn, joined, objectives_of
 from training.optimisation import learning_rate, new_optimiser
 from training.refit import with_validation_in_training
 from training.run_state import (
     CHECKPOINT,
-    HISTORY,
     STATE,
     Progress,
     all_finite,
@@ -42,12 +38,11 @@ from training.run_state import (
     load_state,
     save_state,
 )
-from training.selection import needs, selected
+from training.selection import selected
 from training.steps import Steps, WholeSteps
 from training.touched import TouchedSteps
+from training.validation import Validation
 from training.warm_start import warm_start
-
-T = TypeVar("T")
 
 LOSS_CHECK_ON_GPU = 50
 
@@ -139,22 +134,22 @@ class _Trainer:
         self.held = held
         self.config, self.dataset, self.run, self.device, self.observer = config, dataset, run, device, observer
         self.processes, self.sharded = processes, sharded
-        self.protocol = PROTOCOLS[config.protocol]
         self.model = new_model(config, dataset)
         given = warm_starts if processes.leads else ()  # the others take the weights of the first one
         self.warm_starts = warm_start(self.model, config, self.dataset.vocabularies, given)
         self.gradients = GradientSum()
         self.generator = Generator(device).manual_seed(config.seed)
         self.progress = Progress()
-        avoid = self.protocol.negatives_avoid
+        avoid = PROTOCOLS[config.protocol].negatives_avoid
         self.recommendation, self.completion = objectives_of(
             self.model, config, dataset, avoid, device, processes.share, held
         )
         self.order = self._new_order()
         self.plan = self._plan_epoch()
         self.fingerprint = fingerprint_of(config, dataset, self.warm_starts)
-        self.valid_triples = sample(dataset.triples["valid"], config.validation.triples, config.seed)
-        self._check_metric()
+        tasks, measures_on = (self.recommendation is not None, self.completion is not None), CPU if sharded else device
+        self.validation = Validation(config, dataset, tasks, measures_on, held)
+        self.best = BestEpoch(run, self._write_checkpoint)
         self._check_rows()
 
     def _new_order(self) -> ShardedOrder | None:
@@ -178,12 +173,6 @@ class _Trainer:
         tasks = self.recommendation is not None, self.completion is not None
         in_turns = all(tasks) and self.config.joint == "steps"
         return planned(rows, size, tasks, self.config.joint_weight if in_turns else None)
-
-    def _check_metric(self) -> None:
-        metric = self.config.validation.metric
-        able = self.recommendation is not None, self.completion is not None
-        if any(needed and not has for needed, has in zip(needs(metric), able, strict=True)):
-            raise ConfigError(f"validation.metric: {self.config.model_name} cannot be chosen by {metric!r}")
 
     def _check_rows(self) -> None:
         touched = self.config.optimiser.rows == "touched"
@@ -210,7 +199,8 @@ class _Trainer:
         self.processes.first(lambda: self.run.mkdir(parents=True, exist_ok=True))
 
     def run_all(self) -> TrainingResult:
-        validated, end = self._has_validation(), min(self.config.epochs, self.config.stop_epoch or self.config.epochs)
+        validated = self.validation.is_possible
+        end = min(self.config.epochs, self.config.stop_epoch or self.config.epochs)
         while self.progress.epoch < end and not self._out_of_patience():
             record = self._train_epoch()
             last = self.progress.epoch == end
@@ -221,7 +211,7 @@ class _Trainer:
             self.progress.history.append(record)
             known = self.fingerprint, self.model, self.optimiser, self.generator
             save_state(self.run, *known, self.progress, self.processes)
-            self.processes.first(self._drop_older_bests)
+            self.processes.first(lambda: self.best.drop_older(self.progress))
             self.observer.epoch(record)
         return self._publish()
 
@@ -306,28 +296,27 @@ class _Trainer:
 
     def _advice(self) -> str:
         rate = self.optimiser.param_groups[0]["lr"]
-        kept = f"; the best epoch so far is kept in {self._best_path()}" if self.progress.best_epoch else ""
+        kept = f"; the best epoch so far is kept in {self.best.path(self.progress)}" if self.progress.best_epoch else ""
         return f" (step {self.progress.step}, learning rate {rate:g}); lower optimiser.learning_rate{kept}"
 
-    def _has_validation(self) -> bool:
-        if self.config.refit:
-            return False
-        rows = self._n_valid(), len(self.valid_triples)
-        return all(n for needed, n in zip(needs(self.config.validation.metric), rows, strict=True) if needed)
-
-    def _n_valid(self) -> int:
-        return self.held.validated if self.held is not None else len(self.dataset.interactions["valid"])
-
     def _validate(self) -> dict[str, Any]:
-        apart = self.held is not None and self.held.apart
-        whole = self._whole_model(everywhere=apart)
-        ranked = None
-        if apart:
-            own = self.processes.together(lambda: self._checked(lambda: self._ranked(whole)))
-            ranked = [part for part in self.processes.gathered(own) if part is not None]
-        metrics = self.processes.first(lambda: self._checked(lambda: self._measured(whole, ranked)))
+        """Measure the model, and keep it if it is the best so far."""
+        whole = self._whole_model(everywhere=self.validation.is_shared)
+        try:
+            metrics = self._metrics(whole)
+        except FloatingPointError as error:
+            raise NotFinite(f"epoch {self.progress.epoch}, validation: {error}{self._advice()}") from None
         self._keep_as_best(selected(metrics, self.config.validation.metric), whole)
         return {"valid": metrics, "best": self.progress.best_epoch == self.progress.epoch}
+
+    def _metrics(self, whole: Any) -> dict[str, float]:
+        """Measure the model: each process ranks for the users that it alone holds, the first one does the rest."""
+        validation, ranked = self.validation, None
+        if validation.is_shared:
+            ranked = self.processes.gathered(self.processes.together(lambda: validation.ranked(whole)))
+        return self.processes.first(
+            lambda: validation.measured(whole, [validation.ranked(whole)] if ranked is None else ranked)
+        )
 
     def _whole_model(self, everywhere: bool = False) -> Any:
         """Give the model; of a sharded one a copy with whole tables, in the main memory of the first process alone.
@@ -344,57 +333,19 @@ class _Trainer:
         whole.load_state_dict(weights, assign=True)
         return whole
 
-    def _checked(self, measure: Callable[[], T]) -> T:
-        try:
-            return measure()
-        except FloatingPointError as error:
-            raise NotFinite(f"epoch {self.progress.epoch}, validation: {error}{self._advice()}") from None
-
-    def _ranked(self, model: Any) -> RecommendationResult | None:
-        """Rank for the users that are here, if there are any to validate."""
-        if self.recommendation is None or not len(self.dataset.interactions["valid"]):
-            return None
-        model.eval()
-        top_n, device = self.config.validation.top_n, torch.device("cpu") if self.sharded else self.device
-        return evaluate_recommendation(model, self.dataset, "valid", self.protocol, top_n, device)
-
-    def _measured(self, model: Any, ranked: Sequence[RecommendationResult] | None) -> dict[str, float]:
-        """Measure a whole model on validation, but for what all have `ranked`. The first process does this alone."""
-        model.eval()
-        settings, metrics = self.config.validation, dict[str, float]()
-        device = torch.device("cpu") if self.sharded else self.device
-        if ranked is None:
-            ranked = [result] if (result := self._ranked(model)) is not None else []
-        if ranked:
-            metrics |= RecommendationResult.joined(ranked).means()
-        if self.completion and len(self.valid_triples):
-            ranks = evaluate_completion(model, self.valid_triples, self.dataset.settled, device)
-            metrics |= ranks.means(settings.top_n, self.protocol.first_rank)
-        return metrics
-
     def _keep_as_best(self, value: float, model: Any) -> None:
         progress = self.progress
         if value > progress.best_value:
             progress.best_value, progress.best_epoch, progress.validations_without_best = value, progress.epoch, 0
-            self.processes.first(lambda: self._write_best(model))
+            self.processes.first(lambda: self.best.keep(progress, model))
             return
         progress.validations_without_best += 1
         if self.config.optimiser.schedule == "halving":
             progress.halvings += 1
             self.optimiser = new_optimiser(self.model, self.config.optimiser)  # its moments are forgotten
 
-    def _write_best(self, model: nn.Module) -> None:
-        target = self._best_path()
-        shutil.rmtree(target, ignore_errors=True)
-        write_checkpoint(target, self.config.model_name, model, self.dataset.vocabularies, self._manifest())
-
-    def _best_path(self) -> Path:
-        return self.run / f"best-{self.progress.best_epoch:04d}"
-
-    def _drop_older_bests(self) -> None:
-        for path in self.run.glob("best-*"):
-            if path != self._best_path():
-                shutil.rmtree(path)
+    def _write_checkpoint(self, folder: Path, model: nn.Module) -> None:
+        write_checkpoint(folder, self.config.model_name, model, self.dataset.vocabularies, self._manifest())
 
     def _out_of_patience(self) -> bool:
         return self.progress.validations_without_best >= self.config.validation.patience
@@ -405,18 +356,12 @@ class _Trainer:
             "training": self.config.model_dump(mode="json"),
             "warm_starts": self.warm_starts,
             "epoch": self.progress.epoch,
-            "selected_on": f"valid {self.config.validation.metric}" if self._has_validation() else "last epoch",
+            "selected_on": f"valid {self.config.validation.metric}" if self.validation.is_possible else "last epoch",
         }
 
     def _publish(self) -> TrainingResult:
-        target = self.run / CHECKPOINT
-
-        def publish() -> None:
-            (self.run / HISTORY).write_text(json.dumps(self.progress.history, indent=2), encoding="utf-8")
-            self._best_path().rename(target)
-
-        self.processes.first(publish)
-        return TrainingResult(target, self.progress.best_epoch, self.progress.history)
+        self.processes.first(lambda: self.best.publish(self.progress))
+        return TrainingResult(self.run / CHECKPOINT, self.progress.best_epoch, self.progress.history)
 
 
 def new_model(config: TrainingConfig, dataset: IndexedDataset) -> nn.Module:

@@ -74,7 +74,7 @@ def test_halving_halves_and_forgets_at_each_validation_without_a_best(
         memories.append(len(made.state))
         return made
 
-    monkeypatch.setattr(trainer._Trainer, "_measured", measure)
+    monkeypatch.setattr(trainer._Trainer, "_metrics", measure)
     monkeypatch.setattr(trainer, "new_optimiser", forgotten)
     optimiser = {"learning_rate": 0.08, "schedule": "halving"}
     planted.run(planted.config(epochs=5, optimiser=optimiser), world, folder)

@@ -11,7 +11,7 @@ from safetensors.torch import load_file
 
 from models.checkpoint import load_checkpoint
 from tests.training import planted
-from training import trainer
+from training import validation
 from training.config import ConfigError
 from training.data.indexed import IndexedDataset
 from training.evaluation.protocol import STRICT
@@ -112,7 +112,7 @@ def test_c62_validation_decides_even_where_test_says_otherwise(folder: Path, mon
         on_test.append(evaluate_recommendation(model, data, "test", STRICT, 3, "cpu").means()["f1"])
         return evaluate_recommendation(model, *rest)
 
-    monkeypatch.setattr(trainer, "evaluate_recommendation", evaluate)
+    monkeypatch.setattr(validation, "evaluate_recommendation", evaluate)
     result = planted.run(planted.config(epochs=5), data, folder)
     assert result.best_epoch == int(np.argmax(f1(result))) + 1
     assert result.best_epoch != int(np.argmax(on_test)) + 1
