@@ -148,9 +148,10 @@ class InferenceRelease:
     def _placing(self) -> Placing:
         return Placing(self._release)
 
-    def vector_engine_problem(self) -> str | None:
-        """Why the vector engine names no items."""
-        return None if self._engine is None else self._engine.problem()
+    @property
+    def vector_engine_problem(self) -> Callable[[], str | None] | None:
+        """Tells why the vector engine names no items."""
+        return None if self._engine is None else self._engine.problem
 
     def with_new_items(self, entities: Mapping[str, str], facts: Collection[Fact]) -> LoadedRelease:
         """Give this release with items that it does not know, placed by their entities."""

@@ -6,7 +6,7 @@ there are few, are all scored by the literal equation, so that the merged list i
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -224,9 +224,10 @@ class ReleaseWithNewItems:
         """People rather than users."""
         return self._every
 
-    def vector_engine_problem(self) -> str | None:
-        """Why the vector engine names no items of the release."""
-        return self._release.vector_engine_problem()
+    @property
+    def vector_engine_problem(self) -> Callable[[], str | None] | None:
+        """Tells why the vector engine names no items of the release."""
+        return self._release.vector_engine_problem
 
     def with_new_items(self, entities: Mapping[str, str], facts: Collection[Fact]) -> LoadedRelease:
         """Give the release with these new items instead."""

@@ -5,7 +5,7 @@ comparable within one answer only.
 """
 
 import math
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
 
@@ -236,8 +236,9 @@ class LoadedRelease(Protocol):
         """The items that came after training, of `with_new_items`; none in a release as it was made."""
         ...
 
-    def vector_engine_problem(self) -> str | None:
-        """Why the vector engine names no items; None where it does, or none is configured. May wait for it."""
+    @property
+    def vector_engine_problem(self) -> Callable[[], str | None] | None:
+        """Tells why the vector engine names no items, None where it does, and may wait for it; None without one."""
         ...
 
     def with_new_items(self, entities: Mapping[str, str], facts: Collection[Fact]) -> "LoadedRelease":

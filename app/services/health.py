@@ -62,9 +62,9 @@ class HealthService:
         return Readiness(self._releases.current().info.release_id, degraded, rebuilt)
 
     async def _engine_problem(self) -> str | None:
-        """Ask every release that answers; off the event loop, as one that is away takes its time."""
+        """Ask through every release that has an engine; off the event loop, as one that is away takes its time."""
         for release in self._releases.answering():
-            problem = await to_thread.run_sync(release.vector_engine_problem)
-            if problem is not None:
+            ask = release.vector_engine_problem
+            if ask is not None and (problem := await to_thread.run_sync(ask)) is not None:
                 return problem
         return None

@@ -5,7 +5,7 @@ the nearest relation is induced (hard). A fact (h, r, t) has the distance |h + r
 """
 
 import threading
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from app.errors import NotInRelease, ReleaseRefused, UnknownRelease
@@ -41,13 +41,10 @@ class MemoryRelease:
     calibrated: bool = False
     """Whether candidates have a probability, which is then 1 / (1 + distance), stored or not."""
 
-    engine_problem: str | None = None
+    vector_engine_problem: Callable[[], str | None] | None = None
 
     def __post_init__(self) -> None:
         self.gate.set()
-
-    def vector_engine_problem(self) -> str | None:
-        return self.engine_problem
 
     @property
     def recommender(self) -> "MemoryRelease":
@@ -168,13 +165,8 @@ class MemoryStore:
     gate: threading.Event = field(default_factory=threading.Event)
     loads: int = 0
 
-    engine_problem: str | None = None
-
     def __post_init__(self) -> None:
         self.gate.set()
-
-    def vector_engine_problem(self) -> str | None:
-        return self.engine_problem
 
     def list(self) -> list[ReleaseInfo]:
         infos: list[ReleaseInfo] = []

@@ -42,7 +42,7 @@ async def test_c100_health_answers_while_every_scoring_thread_is_busy(
     assert [answer.status_code for answer in answers] == [200] * 20
 
 
-BURNT_SECONDS = 0.25
+BURNT_SECONDS = 0.1
 
 
 async def test_c100_twenty_heavy_calls_cost_health_none_of_their_cpu_time(
@@ -70,10 +70,10 @@ async def test_c100_twenty_heavy_calls_cost_health_none_of_their_cpu_time(
     assert [task.result().status_code for task in busy] == [200] * 20
     assert len(threads) == 20
     assert threading.get_ident() not in threads
-    # 20 x 0.25 s of scoring in all: a health call that shared its thread with them would bear some of it.
+    # A thread that health shared with scoring would burn for it between any two answers. One call alone may be dear:
+    # the loop also begins and ends the twenty, and collects the garbage of the whole process.
     assert asked_while_busy >= 2
-    assert statistics.median(costs) < 0.1
-    assert max(costs) < BURNT_SECONDS
+    assert statistics.median(costs) < BURNT_SECONDS / 2
 
 
 async def test_a_full_queue_is_503_with_retry_after_and_heals(
