@@ -1,5 +1,6 @@
 """Real servers for every test that wants one: PostgreSQL and Valkey, from wheels or named by the environment."""
 
+import fcntl
 import os
 import shutil
 import tempfile
@@ -53,6 +54,26 @@ def in_database(url: str, name: str) -> str:
     """The same server, another database."""
     front, _, query = url.partition("?")
     return front.rsplit("/", 1)[0] + f"/{name}" + (f"?{query}" if query else "")
+
+
+def once(tmp_path_factory: pytest.TempPathFactory, name: str, make: Callable[[Path], None]) -> Path:
+    """Let one worker of pytest make what a folder holds, and give the folder to all; what failed is made again."""
+    base = tmp_path_factory.getbasetemp()
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / name
+    made = folder.with_suffix(".made")
+    with folder.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not made.exists():
+            shutil.rmtree(folder, ignore_errors=True)
+            folder.mkdir()
+            make(folder)
+            made.touch()
+    return folder
+
+
+def copy_database(url: str, template: str, name: str) -> None:
+    """Copy a database of a server; by its files, which is twice as fast as by the log where nothing is flushed."""
+    execute(url, f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY file_copy")
 
 
 def execute(url: str, statement: str) -> None:

@@ -20,7 +20,7 @@ from app.ports import ReleaseStore
 from app.settings import Settings
 from tests.app import world
 from tests.app.memory_release import MemoryStore
-from tests.conftest import execute, in_database
+from tests.conftest import copy_database, execute, in_database
 
 
 @pytest.fixture(scope="session")
@@ -69,7 +69,7 @@ def sqlite(sqlite_template: Path, tmp_path: Path) -> Backend:
 @pytest.fixture
 def postgres(postgres_url: str, postgres_template: str, redis_url: str) -> Iterator[Backend]:
     name = f"test_{uuid.uuid4().hex}"
-    execute(postgres_url, f"CREATE DATABASE {name} TEMPLATE {postgres_template}")
+    copy_database(postgres_url, postgres_template, name)
     # Each test has names of releases of its own; a database number of Valkey for each would run out.
     yield Backend("postgres", in_database(postgres_url, name), redis_url)
     execute(postgres_url, f"DROP DATABASE {name} WITH (FORCE)")

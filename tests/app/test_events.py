@@ -217,6 +217,7 @@ def write_events(url: str, writer: int, n: int) -> None:
     asyncio.run(run())
 
 
+@pytest.mark.slow
 async def test_c120_twenty_processes_that_write_at_once_lose_nothing(backend: Backend, database: Database) -> None:
     spawn = multiprocessing.get_context("spawn")
     writers = [spawn.Process(target=write_events, args=(backend.database_url, n, 5)) for n in range(20)]

@@ -150,6 +150,7 @@ async def test_a_run_that_goes_astray_is_refused_not_released(sqlite: Backend, t
     assert FileReleaseStore(settings.releases_dir).list() == []
 
 
+@pytest.mark.slow
 async def test_a_worse_release_and_one_within_an_experiment_are_not_activated(sqlite: Backend, tmp_path: Path) -> None:
     from dataclasses import replace
 

@@ -69,6 +69,7 @@ def test_the_model_scores_drawn_items_for_trained_users(shape: Shape) -> None:
     assert bool(torch.isfinite(scores).all())
 
 
+@pytest.mark.slow
 def test_codes_are_measured_at_each_size_in_processes_of_their_own(checkpoint: Path, tmp_path: Path) -> None:
     options = ["--sizes", "400", "900", "--embedding-size", "8", "--users", "5", "--timed", "8"]
     out, work = tmp_path / "out", tmp_path / "work"

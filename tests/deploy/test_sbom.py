@@ -11,6 +11,8 @@ from typing import Any
 import pytest
 from packaging.utils import canonicalize_name
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 
 

@@ -13,6 +13,8 @@ from pathlib import Path
 import httpx
 import pytest
 
+from tests.conftest import once
+
 ROOT = Path(__file__).parents[2]
 
 
@@ -44,8 +46,16 @@ class Built:
 @pytest.fixture(scope="session")
 def built(tmp_path_factory: pytest.TempPathFactory) -> Built:
     """The sample data, converted, trained for a few epochs and released twice."""
-    home = tmp_path_factory.mktemp("offline")
-    made = Built(home / "dataset", home / "releases")
+    home = once(tmp_path_factory, "offline", _build)
+    return _built_in(home)
+
+
+def _built_in(home: Path) -> Built:
+    return Built(home / "dataset", home / "releases")
+
+
+def _build(home: Path) -> None:
+    made = _built_in(home)
     run("training", "convert", "--format", "tables", "data/sample/raw", made.dataset, "--name", "sample")
     for release_id, epochs in ((made.first, 8), (made.second, 2)):
         out = home / f"run-{release_id}"
@@ -53,7 +63,6 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Built:
         run("training", "train", "--no-report", "--preset", "sample", "--data", made.dataset, "--out", out, *settings)
         arguments = ["--checkpoint", out / "checkpoint", "--releases", made.releases, "--id", release_id]
         run("training", "release", "--data", made.dataset, *arguments)
-    return made
 
 
 Serve = Callable[[dict[str, str]], AbstractContextManager[tuple[httpx.Client, "subprocess.Popen[bytes]"]]]

@@ -15,7 +15,7 @@ from sqlalchemy import Connection, MetaData, Table, inspect, select
 
 from app.db.schema import MIGRATIONS, SchemaCheck, alembic_config, migrate
 from app.db.session import Database
-from tests.conftest import execute, in_database
+from tests.conftest import copy_database, execute, in_database
 from tests.migrations.rows import ADDED, Row
 
 KINDS = pytest.mark.parametrize("kind", ["sqlite", "postgres"])
@@ -117,7 +117,7 @@ def chain(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
             shutil.copy(url.partition(":///")[2], folder / name)
             return f"sqlite+aiosqlite:///{folder / name}"
         server = request.getfixturevalue("postgres_url")
-        execute(server, f"CREATE DATABASE {name} TEMPLATE {Path(url.partition('?')[0]).name}")
+        copy_database(server, Path(url.partition("?")[0]).name, name)
         return in_database(server, name)
 
     def go_up(kind: str) -> None:

@@ -135,6 +135,7 @@ def test_passwords_of_stores_that_are_away_stand_in_no_log_and_no_answer(tmp_pat
 def test_no_command_repeats_a_password_when_it_fails(command: tuple[str, ...]) -> None:
     environment = settings(
         KTUP_DATABASE_URL=f"postgresql://ktup:{MARK}@127.0.0.1:1/ktup?ssl={MARK}",
+        KTUP_START_WAIT_SECONDS="1",
         KTUP_REDIS_URL=f"http://:{MARK}@127.0.0.1:1/0" if command[-1] == "serve" else f"redis://:{MARK}@127.0.0.1:1/0",
     )
     done = subprocess.run(

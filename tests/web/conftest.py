@@ -118,7 +118,7 @@ def sample_environment(built: Built, home: Path) -> dict[str, str]:
 
 
 @pytest.fixture(scope="session")
-def sample(built: Built, chromium_path: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def sample(chromium_path: str, built: Built, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of a server with the sample. Tests share it: each changes people of its own."""
     with started(sample_environment(built, tmp_path_factory.mktemp("explorer"))) as (client, _):
         yield str(client.base_url).rstrip("/")

@@ -22,7 +22,7 @@ class Locked:
 
 
 @pytest.fixture(scope="module")
-def locked(built: Built, chromium_path: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Locked]:
+def locked(chromium_path: str, built: Built, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Locked]:
     values = sample_environment(built, tmp_path_factory.mktemp("locked"))
     keys = [run("app", "keys", "create", name, "--scopes", name, **values) for name in ("read", "read,write")]
     reads, writes = (next(word for word in told.split() if word.startswith("ktup_")) for told in keys)

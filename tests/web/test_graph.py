@@ -13,7 +13,7 @@ pytestmark = pytest.mark.timeout(900)  # the sample is trained first, on a machi
 
 
 @pytest.fixture(scope="module")
-def changing(built: Built, chromium_path: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def changing(chromium_path: str, built: Built, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A server whose graph is changed by these tests."""
     with started(sample_environment(built, tmp_path_factory.mktemp("graph"))) as (client, _):
         yield str(client.base_url).rstrip("/")
