@@ -27,7 +27,7 @@ serve: $(STAMP)  ## serve what is imported and activated (settings: KTUP_*)
 	$(BIN)/python -m app serve
 
 test: $(STAMP)  ## every test but the slow ones, the faults and the cluster: real PostgreSQL, real Valkey
-	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow and not faults and not cluster"
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not slow and not faults and not cluster"
 
 test-slow: $(STAMP)  ## tests that take minutes
 	$(BIN)/python -m pytest -m slow --timeout 1800
