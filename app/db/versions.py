@@ -5,7 +5,8 @@ No process may remember a version, as another may have raised it since. So the r
 - From SQLite by a statement that is ready in this process: some ten microseconds, less than handing it to a thread.
   A reader in WAL mode waits for no writer.
 - From PostgreSQL by one query for everybody who waits. While it is under way newcomers gather for the next one: each
-  is answered by a query that began after they asked.
+  is answered by a query that began after they asked. Rounds that follow each other share a connection, and the
+  statement is made once: to borrow one and to put the other together takes five times what the query takes.
 """
 
 import asyncio
@@ -15,7 +16,8 @@ from collections.abc import Collection, Sequence
 from contextlib import suppress
 from typing import Any
 
-from sqlalchemy import ARRAY, String, any_, bindparam, func, literal, select, union_all
+from sqlalchemy import ARRAY, CompoundSelect, Integer, String, any_, bindparam, func, literal, select, union_all
+from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.sql import ColumnElement
 
 from app.db.chunks import chunked
@@ -26,6 +28,11 @@ from app.stored import Versions
 from app.tenancy import current_tenant
 
 _Waiting = dict[str, list["asyncio.Future[Versions]"]]
+_Taken = list[tuple[int, str, "asyncio.Future[Versions]"]]
+_ROUNDS = 16
+"""Queries by one connection before it is given back: others wait for one, too."""
+_LINGER_SECONDS = 0.002
+"""How long a connection is kept for who may come next."""
 _READ = """
 SELECT history_version, (SELECT coalesce(sum(value), 0) FROM stamps WHERE tenant_id = ?1),
        coalesce(preference_version, 0)
@@ -42,6 +49,7 @@ class VersionReader:
         self._ready: sqlite3.Connection | None = None
         self._waiting: defaultdict[int, _Waiting] = defaultdict(dict)
         self._reading: asyncio.Task[None] | None = None
+        self._asked = asyncio.Event()
         self._stamps: dict[int, int] = {}
 
     def latest(self) -> tuple[int, int]:
@@ -63,7 +71,8 @@ class VersionReader:
         """Give the versions of many users, each read after this call began; the stamps are of the first query."""
         tenant, found, first = current_tenant(), dict[str, Versions](), None
         for piece in chunked(user_ids):
-            those, stamps = await self._query(tenant, piece)
+            async with self._database.reading() as connection:
+                those, stamps = await self._query(connection, tenant, piece)
             first = stamps if first is None else first
             for user_id in piece:
                 history, preferences = those.get(user_id, (None, 0))
@@ -75,12 +84,15 @@ class VersionReader:
     async def _wait(self, tenant: int, user_id: str) -> Versions:
         future: asyncio.Future[Versions] = asyncio.get_running_loop().create_future()
         self._waiting[tenant].setdefault(user_id, []).append(future)
+        self._asked.set()
         if self._reading is None:
             self._reading = asyncio.create_task(self._read_for_all())
         return await future
 
     def close(self) -> None:
-        """Close what is held open."""
+        """Close what is held open, and give back a connection that is kept for who may come next."""
+        if self._reading is not None:
+            self._reading.cancel()
         if self._ready is not None:
             self._ready.close()
             self._ready = None
@@ -97,37 +109,74 @@ class VersionReader:
     async def _read_for_all(self) -> None:
         try:
             while self._waiting:
-                everybody, self._waiting = self._waiting, defaultdict(dict)
-                for tenant, waiting in everybody.items():
-                    await self._answer(tenant, waiting)
+                await self._read_by_one_connection()
         finally:
             self._reading = None
 
-    async def _answer(self, tenant: int, waiting: _Waiting) -> None:
-        futures = [(user_id, future) for user_id, those in waiting.items() for future in those]
+    async def _read_by_one_connection(self) -> None:
+        taken = self._take()
         try:
-            found, stamps = await self._query(tenant, list(waiting))
+            async with self._database.reading() as connection:
+                for _ in range(_ROUNDS):
+                    await self._answer(connection, taken)
+                    taken = []
+                    with suppress(TimeoutError):
+                        await asyncio.wait_for(self._asked.wait(), _LINGER_SECONDS)
+                    taken = self._take()
+                    if not taken:
+                        return
         except Exception as error:
-            for _, future in futures:
+            for _, _, future in taken:
                 if not future.done():
                     future.set_exception(error)
             return
-        for user_id, future in futures:
-            if not future.done():
-                history, preferences = found.get(user_id, (None, 0))
-                future.set_result(Versions(history, stamps, preferences))
+        self._put_back(taken)
 
-    async def _query(self, tenant: int, user_ids: list[str]) -> tuple[dict[str, tuple[int, int]], int]:
-        chosen: ColumnElement[bool] = User.user_id.in_(user_ids)
-        if self._database.dialect == "postgresql":
-            # One parameter, however many they are: one statement to prepare.
-            chosen = User.user_id == any_(bindparam("ids", user_ids, type_=ARRAY(String)))
-        summed = func.coalesce(func.sum(Stamp.value), 0)
-        stamps = select(literal(None), summed, literal(0)).where(Stamp.tenant_id == tenant)
-        columns = (User.user_id, User.history_version, User.preference_version)
-        users = select(*columns).where(User.tenant_id == tenant, chosen)
-        async with self._database.reading() as connection:
-            rows: Sequence[Any] = (await connection.execute(union_all(stamps, users))).all()
+    def _take(self) -> _Taken:
+        self._asked.clear()
+        everybody, self._waiting = self._waiting, defaultdict(dict)
+        return [
+            (tenant, user_id, future)
+            for tenant, waiting in everybody.items()
+            for user_id, those in waiting.items()
+            for future in those
+        ]
+
+    def _put_back(self, taken: _Taken) -> None:
+        for tenant, user_id, future in taken:
+            self._waiting[tenant].setdefault(user_id, []).append(future)
+        if taken:
+            self._asked.set()
+
+    async def _answer(self, connection: AsyncConnection, taken: _Taken) -> None:
+        for tenant in dict.fromkeys(tenant for tenant, _, _ in taken):
+            waiting = [(user_id, future) for of, user_id, future in taken if of == tenant]
+            user_ids = list(dict.fromkeys(user_id for user_id, _ in waiting))
+            found, stamps = await self._query(connection, tenant, user_ids)
+            for user_id, future in waiting:
+                if not future.done():
+                    history, preferences = found.get(user_id, (None, 0))
+                    future.set_result(Versions(history, stamps, preferences))
+
+    async def _query(
+        self, connection: AsyncConnection, tenant: int, user_ids: list[str]
+    ) -> tuple[dict[str, tuple[int, int]], int]:
+        statement = _OF_POSTGRESQL if self._database.dialect == "postgresql" else _OF_SQLITE
+        rows: Sequence[Any] = (await connection.execute(statement, {"tenant": tenant, "ids": user_ids})).all()
         # PostgreSQL sums big integers to a decimal.
         found = {row[0]: (int(row[1]), int(row[2])) for row in rows}
         return found, found.pop(None)[0]
+
+
+def _statement(chosen: ColumnElement[bool]) -> CompoundSelect[Any]:
+    """Ask for the sum of a tenant's stamps, beside no user, and for the versions of those chosen."""
+    tenant = bindparam("tenant", type_=Integer)
+    summed = func.coalesce(func.sum(Stamp.value), 0)
+    stamps = select(literal(None), summed, literal(0)).where(Stamp.tenant_id == tenant)
+    columns = (User.user_id, User.history_version, User.preference_version)
+    return union_all(stamps, select(*columns).where(User.tenant_id == tenant, chosen))
+
+
+# One parameter, however many they are: one statement to prepare.
+_OF_POSTGRESQL = _statement(User.user_id == any_(bindparam("ids", type_=ARRAY(String))))
+_OF_SQLITE = _statement(User.user_id.in_(bindparam("ids", expanding=True)))

@@ -3,6 +3,7 @@
 import asyncio
 import sqlite3
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import event, update
@@ -73,11 +74,11 @@ async def test_one_who_asks_while_a_query_is_under_way_is_answered_by_a_later_on
             super().__init__(database)
             self.go, self.queries = asyncio.Event(), 0
 
-        async def _query(self, tenant: int, user_ids: list[str]) -> tuple[dict[str, tuple[int, int]], int]:
+        async def _query(self, *arguments: Any) -> tuple[dict[str, tuple[int, int]], int]:
             self.queries += 1
             answer = self.queries
             await self.go.wait()
-            return dict.fromkeys(user_ids, (answer, 0)), 0
+            return dict.fromkeys(arguments[-1], (answer, 0)), 0
 
     database = Database(postgres.database_url)
     reader = Slow(database)
@@ -88,6 +89,36 @@ async def test_one_who_asks_while_a_query_is_under_way_is_answered_by_a_later_on
     reader.go.set()
     assert (await first).history == 1
     assert [(await task).history for task in later] == [2, 2, 2]
+    await database.close()
+
+
+async def test_calls_one_after_the_other_share_a_connection_and_give_it_back(postgres: Backend) -> None:
+    database, borrowed = Database(postgres.database_url, pool_size=1), list[str]()
+    event.listen(database.engine.sync_engine, "checkout", lambda *_: borrowed.append("versions"))
+    reader = VersionReader(database)
+
+    async def others() -> None:
+        for _ in range(5):
+            async with database.reading() as connection:
+                await connection.exec_driver_sql("SELECT 1")
+            borrowed.append("others")
+
+    async def ask() -> None:
+        for n in range(200):
+            assert await reader.of(f"u{n}") == Versions(None, 0)
+
+    await ask()
+    assert len(borrowed) < 50
+    borrowed.clear()
+    # While versions are asked for without end, the only connection goes round.
+    asking = asyncio.create_task(ask())
+    await others()
+    assert not asking.done()
+    await asking
+    reader.close()
+    # Nothing holds the connection any more.
+    async with asyncio.timeout(1), database.reading() as connection:
+        await connection.exec_driver_sql("SELECT 1")
     await database.close()
 
 
