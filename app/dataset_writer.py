@@ -17,7 +17,7 @@ import numpy as np
 import polars as pl
 
 from app.dataset import FORMAT_VERSION, OPTIONAL, SPLITS, TABLES
-from app.durable import flush
+from models.durable import flush
 
 SPLIT_METHOD = "by_hash_7_1_2"
 _HASH_ORDER = ("users", "items", "entities", "relations", "links", "interactions", "triples", "rejected")

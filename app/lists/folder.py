@@ -21,7 +21,7 @@ from typing import Any, Literal
 
 import polars as pl
 
-from app.durable import flush
+from models.durable import flush
 
 FORMAT_VERSION = 1
 MANIFEST, LISTS, ANSWERS, LOCK = "manifest.json", "lists.parquet", "answers.parquet", ".lock"
