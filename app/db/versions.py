@@ -11,7 +11,6 @@ No process may remember a version, as another may have raised it since. So the r
 
 import asyncio
 import sqlite3
-from collections import defaultdict
 from collections.abc import Collection, Sequence
 from contextlib import suppress
 from typing import Any
@@ -27,8 +26,8 @@ from app.db.tables import Stamp, User
 from app.stored import Versions
 from app.tenancy import current_tenant
 
-_Waiting = dict[str, list["asyncio.Future[Versions]"]]
-_Taken = list[tuple[int, str, "asyncio.Future[Versions]"]]
+_Waiting = tuple[int, str, "asyncio.Future[Versions]"]
+"""Somebody who asks: of which tenant, for which user, and what they wait for."""
 _ROUNDS = 16
 """Queries by one connection before it is given back: others wait for one, too."""
 _LINGER_SECONDS = 0.002
@@ -47,7 +46,7 @@ class VersionReader:
         self._database = database
         self._file = file_of(database.engine.url)
         self._ready: sqlite3.Connection | None = None
-        self._waiting: defaultdict[int, _Waiting] = defaultdict(dict)
+        self._waiting: list[_Waiting] = []
         self._reading: asyncio.Task[None] | None = None
         self._asked = asyncio.Event()
         self._stamps: dict[int, int] = {}
@@ -83,7 +82,7 @@ class VersionReader:
 
     async def _wait(self, tenant: int, user_id: str) -> Versions:
         future: asyncio.Future[Versions] = asyncio.get_running_loop().create_future()
-        self._waiting[tenant].setdefault(user_id, []).append(future)
+        self._waiting.append((tenant, user_id, future))
         self._asked.set()
         if self._reading is None:
             self._reading = asyncio.create_task(self._read_for_all())
@@ -117,38 +116,25 @@ class VersionReader:
         taken = self._take()
         try:
             async with self._database.reading() as connection:
-                for _ in range(_ROUNDS):
-                    await self._answer(connection, taken)
-                    taken = []
+                await self._answer(connection, taken)
+                for _ in range(_ROUNDS - 1):
                     with suppress(TimeoutError):
                         await asyncio.wait_for(self._asked.wait(), _LINGER_SECONDS)
                     taken = self._take()
                     if not taken:
                         return
+                    await self._answer(connection, taken)
         except Exception as error:
             for _, _, future in taken:
                 if not future.done():
                     future.set_exception(error)
-            return
-        self._put_back(taken)
 
-    def _take(self) -> _Taken:
+    def _take(self) -> list[_Waiting]:
         self._asked.clear()
-        everybody, self._waiting = self._waiting, defaultdict(dict)
-        return [
-            (tenant, user_id, future)
-            for tenant, waiting in everybody.items()
-            for user_id, those in waiting.items()
-            for future in those
-        ]
+        taken, self._waiting = self._waiting, []
+        return taken
 
-    def _put_back(self, taken: _Taken) -> None:
-        for tenant, user_id, future in taken:
-            self._waiting[tenant].setdefault(user_id, []).append(future)
-        if taken:
-            self._asked.set()
-
-    async def _answer(self, connection: AsyncConnection, taken: _Taken) -> None:
+    async def _answer(self, connection: AsyncConnection, taken: list[_Waiting]) -> None:
         for tenant in dict.fromkeys(tenant for tenant, _, _ in taken):
             waiting = [(user_id, future) for of, user_id, future in taken if of == tenant]
             user_ids = list(dict.fromkeys(user_id for user_id, _ in waiting))
