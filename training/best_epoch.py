@@ -4,7 +4,6 @@ import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 from torch import nn
 
@@ -32,8 +31,7 @@ class BestEpoch:
             if path != self.path(progress):
                 shutil.rmtree(path)
 
-    def publish(self, progress: Progress) -> Path:
+    def publish(self, progress: Progress) -> None:
         """Write the history, then give the best checkpoint its name, by which the run is finished."""
-        history: list[dict[str, Any]] = progress.history
-        (self._run / HISTORY).write_text(json.dumps(history, indent=2), encoding="utf-8")
-        return self.path(progress).rename(self._run / CHECKPOINT)
+        (self._run / HISTORY).write_text(json.dumps(progress.history, indent=2), encoding="utf-8")
+        self.path(progress).rename(self._run / CHECKPOINT)

@@ -144,11 +144,11 @@ class _Trainer:
         self.recommendation, self.completion = objectives_of(
             self.model, config, dataset, avoid, device, processes.share, held
         )
+        self.tasks = self.recommendation is not None, self.completion is not None
         self.order = self._new_order()
         self.plan = self._plan_epoch()
         self.fingerprint = fingerprint_of(config, dataset, self.warm_starts)
-        tasks, measures_on = (self.recommendation is not None, self.completion is not None), CPU if sharded else device
-        self.validation = Validation(config, dataset, tasks, measures_on, held)
+        self.validation = Validation(config, dataset, self.tasks, CPU if sharded else device, held)
         self.best = BestEpoch(run, self._write_checkpoint)
         self._check_rows()
 
@@ -170,9 +170,8 @@ class _Trainer:
             raise ConfigError(f"{self.dataset.name} has no training rows for {self.config.model_name}")
         if self.completion is not None and len(self.dataset.triples["train"]) == 0:
             raise ConfigError(f"{self.dataset.name} has no training triples; {self.config.model_name} needs a graph")
-        tasks = self.recommendation is not None, self.completion is not None
-        in_turns = all(tasks) and self.config.joint == "steps"
-        return planned(rows, size, tasks, self.config.joint_weight if in_turns else None)
+        in_turns = all(self.tasks) and self.config.joint == "steps"
+        return planned(rows, size, self.tasks, self.config.joint_weight if in_turns else None)
 
     def _check_rows(self) -> None:
         touched = self.config.optimiser.rows == "touched"
@@ -311,12 +310,11 @@ class _Trainer:
 
     def _metrics(self, whole: Any) -> dict[str, float]:
         """Measure the model: each process ranks for the users that it alone holds, the first one does the rest."""
-        validation, ranked = self.validation, None
-        if validation.is_shared:
-            ranked = self.processes.gathered(self.processes.together(lambda: validation.ranked(whole)))
-        return self.processes.first(
-            lambda: validation.measured(whole, [validation.ranked(whole)] if ranked is None else ranked)
-        )
+        validation, processes = self.validation, self.processes
+        if not validation.is_shared:
+            return processes.first(lambda: validation.measured(whole, [validation.ranked(whole)]))
+        ranked = processes.gathered(processes.together(lambda: validation.ranked(whole)))
+        return processes.first(lambda: validation.measured(whole, ranked))
 
     def _whole_model(self, everywhere: bool = False) -> Any:
         """Give the model; of a sharded one a copy with whole tables, in the main memory of the first process alone.
