@@ -144,12 +144,12 @@ async def test_c109_a_redis_that_never_answers_is_waited_for_once_and_then_left_
         cache = RedisCache(f"redis://127.0.0.1:{port}/0", 0.2, 30)
         began = time.monotonic()
         assert await cache.get("k") is None
-        assert 0.15 < time.monotonic() - began < 3.0
+        assert 0.15 < time.monotonic() - began < 1.0
         assert not cache.available
         began = time.monotonic()
         for _ in range(1_000):
             await cache.get("k")
-        assert time.monotonic() - began < 20  # 200 s, if each had waited
+        assert time.monotonic() - began < 1.0
         await cache.close()
 
 
@@ -161,7 +161,7 @@ async def test_c109_while_redis_is_away_one_call_at_a_time_asks_again() -> None:
         now[0] = 3.0
         began = time.monotonic()
         await asyncio.gather(*(cache.get("k") for _ in range(50)))
-        assert time.monotonic() - began < 3.0  # 5 s, if they had asked one after the other
+        assert time.monotonic() - began < 1.0
         assert not cache.available
         await cache.close()
 

@@ -62,7 +62,7 @@ async def test_c109_with_redis_in_a_black_hole_an_answer_is_late_by_its_bound_on
             await client.post(f"/releases/{release_id}/activate")
             began = time.monotonic()
             answer = await client.get("/users/u1/recommendations")
-            assert time.monotonic() - began < 4
+            assert time.monotonic() - began < 1.5
             assert (answer.status_code, answer.json()["degraded"]) == (200, ["cache"])
 
 
