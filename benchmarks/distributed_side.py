@@ -37,6 +37,9 @@ class Meter:
         self.at_steps, self.cpu_seconds = 0, list[float]()
         self._cpu = time.process_time()
 
+    def resumed(self, history: list[dict[str, Any]]) -> None:
+        """Do nothing: no run of this benchmark goes on."""
+
     def step(self, epoch: int, done: int, of: int) -> None:
         """Note the memory now; the first step of an epoch starts its clock."""
         resident = int(Path("/proc/self/statm").read_text(encoding="utf-8").split()[1]) * PAGE

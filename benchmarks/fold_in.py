@@ -46,6 +46,9 @@ class Quiet:
     def __init__(self, say: Callable[[str], None], what: str) -> None:
         self._say, self._what = say, what
 
+    def resumed(self, history: list[dict[str, Any]]) -> None:
+        """Say nothing: no run of this benchmark goes on."""
+
     def step(self, epoch: int, done: int, of: int) -> None:
         """Say nothing of steps."""
 

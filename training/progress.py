@@ -37,6 +37,10 @@ class RichObserver:
         if self._console.is_interactive:
             self._progress.stop()
 
+    def resumed(self, history: list[dict[str, Any]]) -> None:
+        """Say after which epoch the run goes on."""
+        self._console.print(f"goes on after epoch {len(history)}", highlight=False)
+
     def step(self, epoch: int, done: int, of: int) -> None:
         """Move the bar."""
         self._progress.update(self._task, completed=done, total=of, epoch=epoch)
@@ -54,6 +58,9 @@ class Silent:
 
     def __exit__(self, *_: object) -> None:
         """Nothing was shown."""
+
+    def resumed(self, history: list[dict[str, Any]]) -> None:
+        """Say nothing of a resumed run."""
 
     def step(self, epoch: int, done: int, of: int) -> None:
         """Say nothing of steps."""
@@ -109,7 +116,8 @@ class FileObserver:
         {"epochs": 60, "epoch": 3, "step": 17, "steps": 89, "history": [{"epoch": 1, …}, {"epoch": 2, …}]}
 
     The file is replaced in one step: after each epoch, and within one at most once in `every_seconds`. A resumed run
-    goes on with the history that stands there.
+    begins with the epochs of its state, not with those of a file that stands there: a kill between the two may have
+    left it an epoch behind.
     """
 
     def __init__(
@@ -119,7 +127,14 @@ class FileObserver:
         self._every_seconds = every_seconds
         self._clock = clock
         self._written_at = float("-inf")
-        self._values = {"epochs": epochs, "epoch": 0, "step": 0, "steps": None, "history": _history(path)}
+        self._history: list[dict[str, Any]] = []
+        self._values: dict[str, Any] = {"epochs": epochs, "epoch": 0, "step": 0, "steps": None}
+
+    def resumed(self, history: list[dict[str, Any]]) -> None:
+        """Note the epochs that were over before, and write."""
+        self._values |= {"epoch": len(history)}
+        self._history = list(history)
+        self._write()
 
     def step(self, epoch: int, done: int, of: int) -> None:
         """Note a step; write it if the last writing was long enough ago."""
@@ -128,15 +143,14 @@ class FileObserver:
             self._write()
 
     def epoch(self, record: dict[str, Any]) -> None:
-        """Note an epoch, and write. Records of the same epoch and later ones, from before a kill, make room."""
-        history: Any = self._values["history"]
-        self._values["history"] = [old for old in history if old["epoch"] < record["epoch"]] + [record]
+        """Note an epoch, and write."""
+        self._history.append(record)
         self._write()
 
     def _write(self) -> None:
         self._written_at = self._clock()
         aside = self._path.with_name(f".{self._path.name}.partial")
-        aside.write_text(json.dumps(self._values), encoding="utf-8")
+        aside.write_text(json.dumps(self._values | {"history": self._history}), encoding="utf-8")
         aside.replace(self._path)
 
 
@@ -145,6 +159,11 @@ class Observers:
 
     def __init__(self, *observers: Any) -> None:
         self._observers = observers
+
+    def resumed(self, history: list[dict[str, Any]]) -> None:
+        """Tell each that the run goes on."""
+        for observer in self._observers:
+            observer.resumed(history)
 
     def step(self, epoch: int, done: int, of: int) -> None:
         """Tell each of a step."""
@@ -155,14 +174,6 @@ class Observers:
         """Tell each of an epoch."""
         for observer in self._observers:
             observer.epoch(record)
-
-
-def _history(path: Path) -> list[dict[str, Any]]:
-    try:
-        history = json.loads(path.read_text(encoding="utf-8"))["history"]
-    except (OSError, ValueError, KeyError, TypeError):
-        return []
-    return history if isinstance(history, list) else []
 
 
 def describe(record: dict[str, Any]) -> str:

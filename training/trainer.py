@@ -54,6 +54,10 @@ class NotFinite(Exception):
 class Observer(Protocol):
     """Who watches a run."""
 
+    def resumed(self, history: list[dict[str, Any]]) -> None:
+        """Tell that a run goes on, and the records of the epochs that were over before."""
+        ...
+
     def step(self, epoch: int, done: int, of: int) -> None:
         """Tell that `done` of `of` steps of an epoch are taken."""
         ...
@@ -195,6 +199,7 @@ class _Trainer:
         if resume:
             known = self.fingerprint, self.model, self.optimiser, self.generator
             self.progress = load_state(self.run, *known, self.processes)
+            self.observer.resumed(self.progress.history)
         self.processes.first(lambda: self.run.mkdir(parents=True, exist_ok=True))
 
     def run_all(self) -> TrainingResult:

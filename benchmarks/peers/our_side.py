@@ -49,6 +49,9 @@ class Stopwatch:
     def __init__(self) -> None:
         self._ends: list[tuple[float, float]] = []
 
+    def resumed(self, history: list[dict[str, Any]]) -> None:
+        """Do nothing: no run of this benchmark goes on."""
+
     def step(self, epoch: int, done: int, of: int) -> None:
         """Note the time."""
         self._ends.append((time.perf_counter(), time.process_time()))

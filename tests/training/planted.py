@@ -103,6 +103,10 @@ class Quiet:
     def __init__(self) -> None:
         self.records: list[dict[str, Any]] = []
         self.steps: list[tuple[int, int, int]] = []
+        self.records_before: list[dict[str, Any]] | None = None
+
+    def resumed(self, history: list[dict[str, Any]]) -> None:
+        self.records_before = list(history)
 
     def step(self, epoch: int, done: int, of: int) -> None:
         self.steps.append((epoch, done, of))

@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from typer.testing import CliRunner
@@ -34,25 +35,43 @@ def test_steps_are_written_at_most_once_in_a_while_and_epochs_always(tmp_path: P
     assert [path.name for path in tmp_path.iterdir()] == ["progress.json"]
 
 
-@pytest.mark.parametrize("old", ["", "{", "[]", '{"history": 5}'])
-def test_a_file_that_is_cut_is_begun_anew(tmp_path: Path, old: str) -> None:
+@pytest.mark.parametrize("old", ["", "{", "[]", '{"history": [{"epoch": 1, "of": "another run"}]}'])
+def test_a_run_that_is_not_resumed_begins_the_file_anew(tmp_path: Path, old: str) -> None:
     file = tmp_path / "progress.json"
     file.write_text(old)
     FileObserver(file, 2).epoch({"epoch": 1})
     assert read(file)["history"] == [{"epoch": 1}]
 
 
-def test_a_resumed_run_goes_on_with_its_history_and_repeats_no_epoch(tmp_path: Path) -> None:
-    file = tmp_path / "progress.json"
-    first = FileObserver(file, 4)
-    for epoch in (1, 2, 3):
-        first.epoch({"epoch": epoch, "of": "first"})
-    FileObserver(file, 4).epoch({"epoch": 3, "of": "second"})
-    assert read(file)["history"] == [
-        {"epoch": 1, "of": "first"},
-        {"epoch": 2, "of": "first"},
-        {"epoch": 3, "of": "second"},
-    ]
+class Stop(Exception):
+    """Ends a run as a kill would, between its state and those who watch."""
+
+
+class Stopping(planted.Quiet):
+    """Stops a run when it is told of an epoch: its state is written by then, and the file comes after this observer."""
+
+    def __init__(self, after: int) -> None:
+        super().__init__()
+        self.after = after
+
+    def epoch(self, record: dict[str, Any]) -> None:
+        if record["epoch"] == self.after:
+            raise Stop
+
+
+@pytest.mark.parametrize("after", [1, 2, 4])
+def test_c105_a_resumed_run_tells_of_every_epoch_also_of_one_that_the_file_had_missed(
+    tmp_path: Path, after: int
+) -> None:
+    file, world, settings = tmp_path / "progress.json", planted.indexed(), planted.config(epochs=4)
+    with pytest.raises(Stop):
+        planted.run(settings, world, tmp_path / "run", Observers(Stopping(after), FileObserver(file, 4)))
+    told = read(file)["history"]
+    assert isinstance(told, list)
+    assert len(told) == after - 1
+    result = planted.run(settings, world, tmp_path / "run", FileObserver(file, 4), resume=True)
+    assert read(file)["history"] == result.history
+    assert [record["epoch"] for record in result.history] == [1, 2, 3, 4]
 
 
 @pytest.fixture

@@ -81,6 +81,7 @@ def test_c59_a_killed_and_resumed_run_equals_the_uninterrupted_one_bit_for_bit(
     assert resumed.best_epoch == straight.best_epoch
     assert without_seconds(resumed.history) == without_seconds(straight.history)
     assert len(observer.records) == {"after epoch 2": 2, "within epoch 3": 2}.get(moment, 3)
+    assert (observer.records_before or []) + observer.records == resumed.history
     assert load_checkpoint(resumed.checkpoint).manifest == load_checkpoint(straight.checkpoint).manifest
     assert sorted(path.name for path in folder.iterdir()) == ["checkpoint", "history.json", STATE]
 
@@ -133,6 +134,7 @@ def test_a_run_stopped_after_its_last_best_epoch_is_published_when_resumed(
     observer = planted.Quiet()
     result = planted.run(planted.config(), world, stopped, observer, resume=True)
     assert observer.records == []
+    assert observer.records_before == result.history
     assert len(result.history) == 4
     assert load_checkpoint(result.checkpoint).manifest["epoch"] == result.best_epoch
 

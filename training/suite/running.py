@@ -155,6 +155,9 @@ class _Watch:
         self._before = _seconds(path) if resume else 0.0
         self._started = time.perf_counter()
 
+    def resumed(self, history: list[dict[str, Any]]) -> None:
+        """Say nothing more: the suite has told that the run goes on."""
+
     def step(self, epoch: int, done: int, of: int) -> None:
         self._progress.step(epoch, done, of)
 
