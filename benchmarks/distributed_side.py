@@ -23,6 +23,7 @@ from training.data.shards.reading import load_held
 from training.distributed.held import held_range
 from training.distributed.processes import Processes, joined_processes
 from training.presets import load_recipe
+from training.progress import Silent
 from training.trainer import train
 
 LARGE_USERS, LARGE_ITEMS, LARGE_ROWS = 400_000, 20_000, 20_480
@@ -30,15 +31,12 @@ PAGE = resource.getpagesize()
 app = typer.Typer(pretty_exceptions_enable=False)
 
 
-class Meter:
+class Meter(Silent):
     """Watches a run: how much memory the process holds at its steps, and what each epoch took."""
 
     def __init__(self) -> None:
         self.at_steps, self.cpu_seconds = 0, list[float]()
         self._cpu = time.process_time()
-
-    def resumed(self, history: list[dict[str, Any]]) -> None:
-        """Do nothing: no run of this benchmark goes on."""
 
     def step(self, epoch: int, done: int, of: int) -> None:
         """Note the memory now; the first step of an epoch starts its clock."""

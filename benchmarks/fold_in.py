@@ -34,23 +34,18 @@ from training.data.indexed import IndexedDataset
 from training.evaluation.protocol import STRICT
 from training.evaluation.recommendation import most_popular, score_lists
 from training.presets import load_recipe
+from training.progress import Silent
 from training.trainer import train
 
 TOP_N, SEED = 10, 0
 Rows = NDArray[np.int64]
 
 
-class Quiet:
+class Quiet(Silent):
     """Watches a run and says each epoch's number."""
 
     def __init__(self, say: Callable[[str], None], what: str) -> None:
         self._say, self._what = say, what
-
-    def resumed(self, history: list[dict[str, Any]]) -> None:
-        """Say nothing: no run of this benchmark goes on."""
-
-    def step(self, epoch: int, done: int, of: int) -> None:
-        """Say nothing of steps."""
 
     def epoch(self, record: dict[str, Any]) -> None:
         """Name the epoch that is done."""

@@ -132,7 +132,7 @@ class FileObserver:
 
     def resumed(self, history: list[dict[str, Any]]) -> None:
         """Note the epochs that were over before, and write."""
-        self._values |= {"epoch": len(history)}
+        self._values["epoch"] = len(history)
         self._history = list(history)
         self._write()
 

@@ -27,6 +27,7 @@ from training.data.indexed import IndexedDataset
 from training.evaluation.completion import evaluate_completion
 from training.evaluation.protocol import STRICT
 from training.evaluation.recommendation import evaluate_recommendation
+from training.progress import Silent
 from training.trainer import train
 
 CPU = torch.device("cpu")
@@ -43,21 +44,15 @@ AS_SHIPPED: Mapping[str, Any] = {
 }
 
 
-class Stopwatch:
-    """An observer of a run that notes when each step of its epoch ended."""
+class Stopwatch(Silent):
+    """Watches a run and notes when each step of its epoch ended; the epoch's own seconds hold its warm-up too."""
 
     def __init__(self) -> None:
         self._ends: list[tuple[float, float]] = []
 
-    def resumed(self, history: list[dict[str, Any]]) -> None:
-        """Do nothing: no run of this benchmark goes on."""
-
     def step(self, epoch: int, done: int, of: int) -> None:
         """Note the time."""
         self._ends.append((time.perf_counter(), time.process_time()))
-
-    def epoch(self, record: dict[str, Any]) -> None:
-        """Nothing: the epoch's own seconds hold its warm-up too."""
 
     def time_of(self, steps: Sequence[int], amount: float) -> Measurement:
         """Add up the given steps, counted from 0; the first steps of the epoch are its warm-up and are left out."""

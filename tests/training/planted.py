@@ -115,6 +115,22 @@ class Quiet:
         self.records.append(record)
 
 
+class Stop(Exception):
+    """Ends a run as a kill would."""
+
+
+class Stopping(Quiet):
+    """Stops a run when it is told of an epoch: the state of that epoch is written by then."""
+
+    def __init__(self, after: int) -> None:
+        super().__init__()
+        self.after = after
+
+    def epoch(self, record: dict[str, Any]) -> None:
+        if record["epoch"] == self.after:
+            raise Stop
+
+
 def run(
     settings: TrainingConfig,
     data: IndexedDataset,

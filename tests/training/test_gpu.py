@@ -44,12 +44,8 @@ def test_a_loss_that_is_not_finite_stops_a_run_on_cuda_at_its_batch(world: Index
 
 
 def test_a_run_of_cuda_is_not_resumed_on_the_cpu(world: IndexedDataset, folder: Path) -> None:
-    class Stop(Quiet):
-        def epoch(self, record: object) -> None:
-            raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        train(planted.config(), world, folder, CUDA, Stop())
+    with pytest.raises(planted.Stop):
+        train(planted.config(), world, folder, CUDA, planted.Stopping(1))
     with pytest.raises(ResumeError, match="was made on cuda; go on with --device cuda"):
         train(planted.config(), world, folder, torch.device("cpu"), Quiet(), resume=True)
     assert len(train(planted.config(), world, folder, CUDA, Quiet(), resume=True).history) == 4

@@ -2,7 +2,6 @@
 
 import json
 from pathlib import Path
-from typing import Any
 
 import pytest
 from typer.testing import CliRunner
@@ -43,29 +42,13 @@ def test_a_run_that_is_not_resumed_begins_the_file_anew(tmp_path: Path, old: str
     assert read(file)["history"] == [{"epoch": 1}]
 
 
-class Stop(Exception):
-    """Ends a run as a kill would, between its state and those who watch."""
-
-
-class Stopping(planted.Quiet):
-    """Stops a run when it is told of an epoch: its state is written by then, and the file comes after this observer."""
-
-    def __init__(self, after: int) -> None:
-        super().__init__()
-        self.after = after
-
-    def epoch(self, record: dict[str, Any]) -> None:
-        if record["epoch"] == self.after:
-            raise Stop
-
-
 @pytest.mark.parametrize("after", [1, 2, 4])
 def test_c105_a_resumed_run_tells_of_every_epoch_also_of_one_that_the_file_had_missed(
     tmp_path: Path, after: int
 ) -> None:
     file, world, settings = tmp_path / "progress.json", planted.indexed(), planted.config(epochs=4)
-    with pytest.raises(Stop):
-        planted.run(settings, world, tmp_path / "run", Observers(Stopping(after), FileObserver(file, 4)))
+    with pytest.raises(planted.Stop):  # before the file is told, which comes after the observer that stops
+        planted.run(settings, world, tmp_path / "run", Observers(planted.Stopping(after), FileObserver(file, 4)))
     told = read(file)["history"]
     assert isinstance(told, list)
     assert len(told) == after - 1

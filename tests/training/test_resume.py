@@ -41,22 +41,11 @@ def killed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-class Stop(Exception):
-    pass
-
-
-class Stopper(planted.Quiet):
-    """Stops a run after its first epoch, from within."""
-
-    def epoch(self, record: dict[str, Any]) -> None:
-        raise Stop
-
-
 @pytest.fixture
 def stopped(world: IndexedDataset, folder: Path) -> Path:
     """The folder of a run that got through one epoch of four."""
-    with pytest.raises(Stop):
-        planted.run(planted.config(), world, folder, Stopper())
+    with pytest.raises(planted.Stop):
+        planted.run(planted.config(), world, folder, planted.Stopping(1))
     return folder
 
 
@@ -86,18 +75,6 @@ def test_c59_a_killed_and_resumed_run_equals_the_uninterrupted_one_bit_for_bit(
     assert sorted(path.name for path in folder.iterdir()) == ["checkpoint", "history.json", STATE]
 
 
-class Stopping(planted.Quiet):
-    """Stops a run after an epoch of its own choice."""
-
-    def __init__(self, after: int) -> None:
-        super().__init__()
-        self.after = after
-
-    def epoch(self, record: dict[str, Any]) -> None:
-        if record["epoch"] == self.after:
-            raise Stop
-
-
 @pytest.mark.parametrize(("optimiser", "moments"), [("adam", (2, 3, 4)), ("adagrad", (3, 4, 5))])
 def test_halved_rates_and_forgotten_moments_are_brought_back(
     optimiser: str, moments: tuple[int, ...], world: IndexedDataset, tmp_path: Path
@@ -109,8 +86,8 @@ def test_halved_rates_and_forgotten_moments_are_brought_back(
     halvings = []
     for after in moments:
         folder = tmp_path / f"stopped after {after}"
-        with pytest.raises(Stop):
-            planted.run(settings, world, folder, Stopping(after))
+        with pytest.raises(planted.Stop):
+            planted.run(settings, world, folder, planted.Stopping(after))
         with safe_open(folder / STATE, framework="pt") as file:
             halvings.append(json.loads(file.metadata()["progress"])["halvings"])
         resumed = planted.run(settings, world, folder, resume=True)
@@ -125,11 +102,11 @@ def test_a_run_stopped_after_its_last_best_epoch_is_published_when_resumed(
     world: IndexedDataset, stopped: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(*_: Any) -> None:
-        raise Stop
+        raise planted.Stop
 
     with monkeypatch.context() as patch:
         patch.setattr("training.trainer._Trainer._publish", fail)
-        with pytest.raises(Stop):
+        with pytest.raises(planted.Stop):
             planted.run(planted.config(), world, stopped, resume=True)
     observer = planted.Quiet()
     result = planted.run(planted.config(), world, stopped, observer, resume=True)
@@ -143,11 +120,11 @@ def test_a_run_killed_within_its_first_epoch_starts_over(
     world: IndexedDataset, straight: TrainingResult, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(*_: Any) -> None:
-        raise Stop
+        raise planted.Stop
 
     with monkeypatch.context() as patch:
         patch.setattr("training.trainer.save_state", fail)
-        with pytest.raises(Stop):
+        with pytest.raises(planted.Stop):
             planted.run(killed_run.settings(), world, folder)
     assert [path.name for path in folder.iterdir()] == ["best-0001"]
     result = planted.run(killed_run.settings(), world, folder)

@@ -161,16 +161,6 @@ def test_facts_are_placed_by_entity_and_keep_their_relations() -> None:
     assert facts.triples.tolist() == [[7, 1, 9]]
 
 
-class Stop(Exception):
-    pass
-
-
-class Stopping(planted.Quiet):
-    def epoch(self, record: dict[str, Any]) -> None:
-        if record["epoch"] == 2:
-            raise Stop
-
-
 @pytest.mark.parametrize("joint", ["sum", "steps"])
 def test_a_run_over_touched_rows_goes_on_unchanged_after_a_stop(
     world: IndexedDataset, tmp_path: Path, joint: str
@@ -179,8 +169,8 @@ def test_a_run_over_touched_rows_goes_on_unchanged_after_a_stop(
     model = {**planted.KTUP, "strategy": "hard"}
     settings = planted.config(model, epochs=4, joint=joint, optimiser=optimiser, **PER_PAIR)
     straight = planted.run(settings, world, tmp_path / "straight")
-    with pytest.raises(Stop):
-        planted.run(settings, world, tmp_path / "stopped", Stopping())
+    with pytest.raises(planted.Stop):
+        planted.run(settings, world, tmp_path / "stopped", planted.Stopping(2))
     resumed = planted.run(settings, world, tmp_path / "stopped", resume=True)
     expected, found = (load_file(r.checkpoint.parent / STATE) for r in (straight, resumed))
     assert expected.keys() == found.keys()

@@ -238,18 +238,13 @@ def test_a_manifest_goes_back_to_the_first_of_a_chain(
     assert [record["model"]["name"], record["warm_starts"][0]["model"]["name"]] == ["tup", "bprmf"]
 
 
-class _Stop(planted.Quiet):
-    def epoch(self, record: dict[str, Any]) -> None:
-        raise KeyboardInterrupt
-
-
 def test_a_stopped_run_goes_on_with_its_own_warm_start_and_with_no_other(
     world: IndexedDataset, basis: dict[int, TrainingResult], tmp_path: Path
 ) -> None:
     settings, own, other = planted.config(TUP, epochs=3), [basis[0].checkpoint], [basis[1].checkpoint]
     straight = planted.run(settings, world, tmp_path / "straight", warm_starts=own)
-    with pytest.raises(KeyboardInterrupt):
-        planted.run(settings, world, tmp_path / "run", _Stop(), warm_starts=own)
+    with pytest.raises(planted.Stop):
+        planted.run(settings, world, tmp_path / "run", planted.Stopping(1), warm_starts=own)
     for wrong in ([], other):
         with pytest.raises(ResumeError, match="belongs to other settings or another data set or warm start"):
             planted.run(settings, world, tmp_path / "run", resume=True, warm_starts=wrong)
