@@ -54,6 +54,8 @@ def score_users(
     settings, target = load_settings(), ListsFolder(folder.absolute())
     if workers:
         _engine().check_installed()
+    if address is not None:
+        _engine().check_reachable(address)
     began = time.perf_counter()
     with target.locked():
         wanted = asyncio.run(_wanted(settings, release, Question(limit, explain, lang, fallback), answers, chunk_users))

@@ -10,6 +10,7 @@ import importlib.util
 import logging
 import os
 import re
+import socket
 from collections.abc import Iterator, Sequence
 from contextlib import AsyncExitStack
 from typing import Any
@@ -103,6 +104,27 @@ def check_installed() -> None:
         )
 
 
+def check_reachable(address: str, seconds: float = 5.0) -> None:
+    """Make sure that something listens at the address of a Ray cluster: Ray itself would try for minutes.
+
+    Args:
+        address: HOST:PORT, ray://HOST:PORT, or `auto` and `local`, which Ray finds by itself.
+        seconds: how long to wait for an answer.
+
+    Raises:
+        ListsError: the address is none of these, or nothing answers there.
+    """
+    if address in _FOUND_BY_RAY:
+        return
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    if not host or not port.isdecimal() or not 0 < int(port) < 2**16:
+        raise ListsError(f"--address: expected HOST:PORT, ray://HOST:PORT or auto, got {address!r}")
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=seconds).close()
+    except OSError as error:
+        raise ListsError(f"--address: no Ray cluster answers at {address}: {error}") from error
+
+
 def _started(workers: int, address: str | None) -> Any:
     check_installed()
     # Ray would tell its makers how it is used, and say much about itself.
@@ -123,6 +145,7 @@ def _started(workers: int, address: str | None) -> Any:
     return ray
 
 
+_FOUND_BY_RAY = ("auto", "local")
 _QUIET = {
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_DATA_DISABLE_PROGRESS_BARS": "1",

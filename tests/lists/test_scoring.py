@@ -3,7 +3,9 @@
 import importlib.util
 import json
 import os
+import re
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -173,3 +175,18 @@ def test_workers_without_their_engine_name_the_group_to_install(monkeypatch: pyt
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     with pytest.raises(ListsError, match="pip install --group cluster"):
         engine.check_installed()
+
+
+@pytest.mark.parametrize("address", ["head", "head:", ":6379", "ray://head", "head:0", "head:65536", "head:x"])
+def test_an_address_that_is_none_says_what_one_is(address: str) -> None:
+    with pytest.raises(ListsError, match=re.escape(f"expected HOST:PORT, ray://HOST:PORT or auto, got {address!r}")):
+        engine.check_reachable(address)
+
+
+def test_a_cluster_that_does_not_answer_is_told_at_once() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as head:
+        port = head.getsockname()[1]
+        for address in (f"127.0.0.1:{port}", f"ray://127.0.0.1:{port}", "auto"):
+            engine.check_reachable(address)
+    with pytest.raises(ListsError, match=f"no Ray cluster answers at 127.0.0.1:{port}: .*refused"):
+        engine.check_reachable(f"127.0.0.1:{port}")
