@@ -61,6 +61,8 @@ def test_the_figures_are_those_of_the_results() -> None:
             assert f"| **{own}** |" in shown[name] if float(own) > float(other) else f"| {own} |" in shown[name], name
         assert f"| {100 * ease['f1']:.{f1_digits}f} / {100 * ease['ndcg']:.1f} |" in shown[name], name
         assert f"| {100 * popular['f1']:.1f} |" in shown[name], name
+        als = rows["ALS (implicit)"]
+        assert f"{100 * als['f1']:.{f1_digits}f} / {100 * als['ndcg']:.1f}" in README, name
 
 
 def test_the_answer_that_is_shown_has_the_shape_of_a_real_one() -> None:
