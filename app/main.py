@@ -146,7 +146,10 @@ def set_aside() -> None:
 def open_database(settings: Settings) -> Database:
     """Make this process's engine; it connects at its first use."""
     return Database(
-        settings.database_url.get_secret_value(), settings.database_pool_size, settings.database_timeout_seconds
+        settings.database_url.get_secret_value(),
+        settings.database_pool_size,
+        settings.database_timeout_seconds,
+        settings.database_statement_seconds,
     )
 
 

@@ -72,6 +72,12 @@ class Settings(BaseSettings):
     database_timeout_seconds: float = Field(
         2.0, gt=0, le=60, description="Longest wait for a free connection, or for a new one, before a 503."
     )
+    database_statement_seconds: float = Field(
+        10.0,
+        gt=0,
+        le=600,
+        description="Longest wait of a server for PostgreSQL's answer to a statement, before a 503. Commands wait on.",
+    )
     start_wait_seconds: float = Field(
         60.0,
         ge=0,

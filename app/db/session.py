@@ -31,8 +31,19 @@ is left, a lock did not come free, it starts, stops or was told to break off, it
 class Database:
     """The engine of this process, with its two kinds of connections."""
 
-    def __init__(self, url: str, pool_size: int = 5, timeout_seconds: float = 2.0) -> None:
-        self.engine = create_engine(url, pool_size, timeout_seconds)
+    def __init__(
+        self, url: str, pool_size: int = 5, timeout_seconds: float = 2.0, statement_seconds: float | None = None
+    ) -> None:
+        """Make the engine; it connects at its first use.
+
+        Args:
+            url: of SQLite or PostgreSQL, for SQLAlchemy.
+            pool_size: connections of each kind at most.
+            timeout_seconds: longest wait for a free connection, or for a new one.
+            statement_seconds: longest wait for PostgreSQL's answer to a statement; None, for commands whose statements
+                are as long as their data, waits as long as TCP does: minutes, where the network swallows packets.
+        """
+        self.engine = create_engine(url, pool_size, timeout_seconds, statement_seconds)
         self._writer = self.engine.execution_options(**{_WRITE: True})
         self._reader = _reading_engine(self.engine, url, pool_size, timeout_seconds)
         self._timeout_seconds = timeout_seconds
@@ -100,7 +111,9 @@ class Database:
         await self._reader.dispose()
 
 
-def create_engine(url: str, pool_size: int = 5, timeout_seconds: float = 2.0) -> AsyncEngine:
+def create_engine(
+    url: str, pool_size: int = 5, timeout_seconds: float = 2.0, statement_seconds: float | None = None
+) -> AsyncEngine:
     """Make an engine for SQLite (aiosqlite) or PostgreSQL (asyncpg) with our rules for connections."""
     options: dict[str, Any] = {"pool_size": pool_size, "max_overflow": 0, "pool_timeout": timeout_seconds}
     if make_url(url).get_backend_name() == "sqlite":
@@ -108,8 +121,9 @@ def create_engine(url: str, pool_size: int = 5, timeout_seconds: float = 2.0) ->
         event.listen(engine.sync_engine, "connect", _set_up_sqlite)
         event.listen(engine.sync_engine, "begin", _begin_sqlite)
         return engine
+    arguments = {"timeout": timeout_seconds, "command_timeout": statement_seconds}
     return create_async_engine(
-        url, pool_pre_ping=True, connect_args={"timeout": timeout_seconds}, **options, skip_autocommit_rollback=True
+        url, pool_pre_ping=True, connect_args=arguments, **options, skip_autocommit_rollback=True
     )
 
 

@@ -12,7 +12,7 @@ Mode = Literal["pass", "swallow", "delay", "refuse"]
 class Proxy:
     """Runs in a thread of its own; `mode` may be changed at any moment, and holds for open connections, too."""
 
-    def __init__(self, target: int) -> None:
+    def __init__(self, target: int | str) -> None:
         self.mode: Mode = "pass"
         self.delay_seconds = 0.0
         self.port = 0
@@ -54,7 +54,10 @@ class Proxy:
         if self.mode == "refuse":
             writer.close()
             return
-        to_reader, to_writer = await asyncio.open_connection("127.0.0.1", self._target)
+        if isinstance(self._target, int):
+            to_reader, to_writer = await asyncio.open_connection("127.0.0.1", self._target)
+        else:
+            to_reader, to_writer = await asyncio.open_unix_connection(self._target)
         self._writers |= {writer, to_writer}
         try:
             await asyncio.gather(self._pump(reader, to_writer), self._pump(to_reader, writer))
@@ -74,8 +77,8 @@ class Proxy:
 
 
 @contextmanager
-def proxied(target: int) -> Iterator[Proxy]:
-    """Run a proxy in front of a port of this machine."""
+def proxied(target: int | str) -> Iterator[Proxy]:
+    """Run a proxy in front of a port of this machine, or of a socket by its path."""
     proxy = Proxy(target)
     proxy.start()
     try:
