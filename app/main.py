@@ -24,6 +24,7 @@ from app.db.titles import TitleRepository
 from app.db.versions import VersionReader
 from app.dependencies import Services
 from app.draining import draining
+from app.erased import ErasedUsers
 from app.errors import StorageUnavailable
 from app.lazy_releases import LazyReleaseStore
 from app.logs import configure_logging
@@ -75,8 +76,8 @@ def create_app(
         async with assembled(settings, metrics, release_store) as parts:
             app.state.services = services = parts.services
             metrics.watch(ReleaseFigures(lambda: services.releases.served()))
-            services.releases.start()
             services.erasure.start()
+            services.releases.start()
             reading = asyncio.create_task(_prepare(parts.facts, services.releases, prepared))
             try:
                 async with running_operations(parts.database, services.releases, parts.served) as app.state.operations:
@@ -202,7 +203,8 @@ def join(
     kept = RememberedItems(items, Remembered(versions, seconds), Remembered(versions, seconds))
     names = [RememberedLabels(table, Remembered(versions, seconds)) for table in (entities, relations)]
     explanations, popular = ExplanationService(facts, kept, names[0], names[1], scoring), PopularItems(items)
-    people, ranker = PeopleReader(histories, stores.steerings), Ranker(popular, scoring)
+    erased = ErasedUsers()
+    people, ranker = PeopleReader(histories, stores.steerings, erased), Ranker(popular, scoring)
     snapshots, answers = Snapshots(cache, seconds), Answers(cache, seconds, metrics.lookup)
     places = Remembered[LoadedRelease](versions, seconds)
     new_items = NewItems(PlacedItems(database), places, scoring, settings.new_items, releases.answering)
@@ -270,5 +272,5 @@ def join(
         predictions=PredictionService(stores.gaps, stores.reviews, stores.knowledge, relations, releases, scoring),
         entities=EntitySearch(stores.knowledge),
         titles=EntitySearch(TitleRepository(database)),
-        erasure=ErasureService(stores.people, stores.erasures, cache, settings.release_poll_seconds),
+        erasure=ErasureService(stores.people, stores.erasures, erased, cache, settings.release_poll_seconds),
     )

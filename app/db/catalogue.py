@@ -11,8 +11,9 @@ from app.catalogue import Erased, StoredItem, StoredUser
 from app.db.chunks import chunked
 from app.db.served import forget
 from app.db.session import Database
-from app.db.tables import CATALOGUE, ERASURE, Base, Entity, Interaction, Item, Stamp, User, mine
+from app.db.tables import CATALOGUE, ERASURE, Base, Entity, ErasedUser, Interaction, Item, Stamp, User, mine
 from app.db.upsert import raise_stamp, upsert
+from app.erased import user_key
 from app.errors import UnknownEntity, UnknownItem, UnknownUser
 from app.tenancy import current_tenant
 
@@ -134,12 +135,20 @@ class PeopleRepository:
                 condition = (table.c.tenant_id == current_tenant(), table.c.user_id == user_id)
                 rows[table.name] = (await connection.execute(delete(table).where(*condition))).rowcount
             rows["served_lists"] = await forget(connection, user_id)
+            await _note(connection, user_id)
             # By more than the version that goes: their sum, which is in the keys of cached answers, never comes again.
             await raise_stamp(connection, ERASURE, version + 1)
         return Erased(rows)
 
 
-class ErasureCounts:
+async def _note(connection: AsyncConnection, user_id: str) -> None:
+    values = {"user_key": user_key(current_tenant(), user_id), "erased_at": datetime.now(UTC).timestamp()}
+    statement = upsert(connection.dialect.name, ErasedUser).values(**values)
+    key = [ErasedUser.tenant_id, ErasedUser.user_key]
+    await connection.execute(statement.on_conflict_do_update(index_elements=key, set_=values))
+
+
+class ErasureRepository:
     """Implements `app.services.erasure.Erasures`."""
 
     def __init__(self, database: Database) -> None:
@@ -150,6 +159,12 @@ class ErasureCounts:
         async with self._database.reading() as connection:
             statement = select(func.coalesce(func.sum(Stamp.value), 0)).where(Stamp.name == ERASURE)
             return int((await connection.execute(statement)).scalar_one())
+
+    async def erased(self) -> dict[str, float]:
+        """Give the `user_key` of everybody who was erased, of all tenants, and when (seconds since 1970, UTC)."""
+        async with self._database.reading() as connection:
+            rows = await connection.execute(select(ErasedUser.user_key, ErasedUser.erased_at))
+            return {row[0]: row[1] for row in rows}
 
 
 def _of(table: Any, user_id: str) -> tuple[Any, ...]:

@@ -1,6 +1,5 @@
 """The log of what was recommended, and what events say of it."""
 
-import hashlib
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
@@ -14,6 +13,7 @@ from app.db.operation_tables import ServedList
 from app.db.session import Database
 from app.db.tables import Event, Tenant, User, mine
 from app.db.upsert import upsert
+from app.erased import user_key
 from app.stored_operations import OnlineCounts, Served
 from app.tenancy import current_tenant
 
@@ -91,15 +91,6 @@ async def _keys(connection: AsyncConnection, users: Collection[tuple[int, str]])
 def _row(served: Served, key: str) -> dict[str, Any]:
     values = {name: getattr(served, name) for name in Served.__slots__ if name != "user_id"}
     return values | {"user_key": key, "items": list(served.items), "n_items": len(served.items)}
-
-
-def user_key(tenant_id: int, user_id: str) -> str:
-    """Name a user in the log without their id: the log has to find the rows of a person, not to tell who it is.
-
-    >>> user_key(1, "u1") == user_key(2, "u1")
-    False
-    """
-    return hashlib.sha256(f"{tenant_id}\x00{user_id}".encode()).hexdigest()
 
 
 async def forget(connection: AsyncConnection, user_id: str) -> int:

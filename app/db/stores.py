@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from app.db.catalogue import CatalogueRepository, ErasureCounts, PeopleRepository
+from app.db.catalogue import CatalogueRepository, ErasureRepository, PeopleRepository
 from app.db.events import EventRepository
 from app.db.filters import FilterRepository
 from app.db.gaps import GapRepository
@@ -20,7 +20,7 @@ class Stores:
     events: EventRepository
     items: CatalogueRepository
     people: PeopleRepository
-    erasures: ErasureCounts
+    erasures: ErasureRepository
     knowledge: KnowledgeRepository
     keys: KeyRepository
     steerings: SteeringRepository
@@ -35,7 +35,7 @@ def open_stores(database: Database) -> Stores:
         events=EventRepository(database),
         items=CatalogueRepository(database),
         people=PeopleRepository(database),
-        erasures=ErasureCounts(database),
+        erasures=ErasureRepository(database),
         knowledge=KnowledgeRepository(database),
         keys=KeyRepository(database),
         steerings=SteeringRepository(database),

@@ -12,6 +12,7 @@ from sqlalchemy import (
     BigInteger,
     CheckConstraint,
     DateTime,
+    Double,
     ForeignKey,
     ForeignKeyConstraint,
     Index,
@@ -32,6 +33,8 @@ _TEXT = String().with_variant(String(collation="C"), "postgresql")
 _Key = Annotated[str, mapped_column(_TEXT, primary_key=True)]
 # SQLite numbers rows by itself only where the column is exactly INTEGER.
 _ROW_NUMBER = BigInteger().with_variant(Integer(), "sqlite")
+# SQLite would give the number of a row that was deleted to the next one; PostgreSQL does not.
+_NUMBERS_ONCE = {"sqlite_autoincrement": True}
 
 
 def _utc_now() -> datetime:
@@ -158,6 +161,7 @@ class Fact(Base):
         Index("ix_facts_tenant_id_tail_relation", tenant_id, tail, relation),
         Index("ix_facts_tenant_id_relation_tail", tenant_id, relation, tail),
         CheckConstraint("origin IN ('stored', 'accepted')", name="origin"),
+        _NUMBERS_ONCE,
     )
 
 
@@ -189,6 +193,7 @@ class Candidate(Base):
         Index("ix_candidates_tenant_id_relation_tail", tenant_id, relation, tail),
         Index("ix_candidates_tenant_id_state_id", tenant_id, state, id),
         CheckConstraint("state IN ('open', 'accepted', 'rejected')", name="state"),
+        _NUMBERS_ONCE,
     )
 
 
@@ -285,6 +290,18 @@ LABELS = "labels"
 
 ERASURE = "erasure"
 """The stamp that is raised when a person is erased: what a process keeps in memory may name them."""
+
+
+class ErasedUser(Base):
+    """Somebody who was erased (seconds since 1970, UTC): releases whose data ended before still know the id.
+
+    `user_key` is a hash of it, as in the log of served lists.
+    """
+
+    __tablename__ = "erased_users"
+    tenant_id: Mapped[int] = mapped_column(ForeignKey(Tenant.tenant_id), primary_key=True, default=current_tenant)
+    user_key: Mapped[str] = mapped_column(_TEXT, primary_key=True)
+    erased_at: Mapped[float] = mapped_column(Double)
 
 
 class Stamp(Base):

@@ -93,5 +93,6 @@ async def erase_user(user_id: UserId, _none: _No, service: ErasureServiceDep) ->
     """Erase a person everywhere: rows, events and cached answers; other processes follow within seconds.
 
     A release that was trained with the person keeps the id and the vector on disk until it is replaced and removed.
+    Should the id come back, it is a new person's to that release; a hash of it is kept for that.
     """
     return ErasureBody.of(await service.erase(user_id))

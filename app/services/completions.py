@@ -57,7 +57,9 @@ class CompletionService:
         self._scoring = scoring
 
     async def complete(self, query: CompletionQuery, limit: int, include_known: bool, type_check: bool) -> Completions:
-        """Rank what may complete the query. What a person rejected is never among it, known facts unless asked for.
+        """Rank what may complete the query: not what a person rejected, nor the given end itself, unless it is stored.
+
+        Known facts are left out unless they are asked for.
 
         Raises:
             NoActiveRelease, StorageUnavailable, Overloaded: it cannot be computed now.
@@ -68,8 +70,9 @@ class CompletionService:
         await self._check(query)
         known = await self._facts.completions(query)
         rejected = await self._reviews.rejected(query)
-        # A fact that somebody stored in spite of its rejection is a fact.
-        excluded = rejected - known if include_known else rejected | known
+        # A fact that somebody stored, in spite of its rejection or from an entity to itself, is a fact.
+        unwanted = rejected | _given_end(query)
+        excluded = unwanted - known if include_known else unwanted | known
         scored = await self._scoring.run(release.completer.complete, query, limit, excluded, type_check)
         candidates = await self._label(query, finite(scored), known)
         return Completions(query, release.info.release_id, candidates, 0 if include_known else len(known))
@@ -92,6 +95,12 @@ class CompletionService:
             Candidate(rank, c.id, labels.get(c.id), float(c.score), _probability(c, known), c.id in known, c.type_ok)
             for rank, c in enumerate(scored, start=1)
         )
+
+
+def _given_end(query: CompletionQuery) -> frozenset[str]:
+    """Nothing is its own head or tail, as far as a prediction goes."""
+    given = () if query.target == "relation" else (query.head, query.tail)
+    return frozenset(end for end in given if end is not None)
 
 
 def _probability(candidate: ScoredCandidate, known: frozenset[str]) -> float | None:

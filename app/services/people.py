@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from app.erased import ErasedUsers
 from app.errors import NotInRelease
 from app.ports import LoadedRelease
 from app.ports_people import Person
@@ -62,18 +63,31 @@ def case_of(
 class PeopleReader:
     """Reads what is stored of people."""
 
-    def __init__(self, histories: Histories, steerings: Steerings) -> None:
+    def __init__(self, histories: Histories, steerings: Steerings, erased: ErasedUsers) -> None:
         self._histories = histories
         self._steerings = steerings
+        self._erased = erased
 
     async def read(self, release: LoadedRelease, user_id: str, steered: bool, items: Sequence[str] = ()) -> Case:
         """See one user as a release does; where nothing was ever steered, nobody is asked for it."""
         history = (await self._histories.histories([user_id])).get(user_id, NO_HISTORY)
         multipliers = (await self._steerings.of([user_id])).get(user_id, {}) if steered else {}
-        return case_of(release, user_id, history, multipliers, items)
+        return case_of(release, self._known(release, user_id), history, multipliers, items)
+
+    def unread(self, release: LoadedRelease, user_id: str | None, items: Sequence[str]) -> Case:
+        """See one user as a release does while nothing can be read of them."""
+        known = None if user_id is None else self._known(release, user_id)
+        return case_of(release, known, NO_HISTORY, {}, items)
 
     async def read_many(self, release: LoadedRelease, user_ids: Sequence[str]) -> dict[str, Case]:
         """See many stored users as a release does."""
         histories = await self._histories.histories(user_ids)
         steerings = await self._steerings.of(list(histories))
-        return {user: case_of(release, user, history, steerings.get(user, {})) for user, history in histories.items()}
+        return {
+            user: case_of(release, self._known(release, user), history, steerings.get(user, {}))
+            for user, history in histories.items()
+        }
+
+    def _known(self, release: LoadedRelease, user_id: str) -> str | None:
+        """Give the id under which a release may know somebody: none for one who was erased after it was trained."""
+        return None if self._erased.after(user_id, release.info.data_until) else user_id

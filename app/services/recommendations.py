@@ -163,7 +163,7 @@ class RecommendationService:
         What was met, deleted or steered is not known now, nor are titles and reasons: the list says so.
         """
         release = self._releases.chosen(query.release, query.user_id)
-        case = case_of(release, query.user_id, NO_HISTORY, {}, query.items)
+        case = self._people.unread(release, query.user_id, query.items)
         if case.strategy == "popular" or (case.strategy == "fold_in" and query.user_id is not None):
             return None
         wanted = Wanted(query.limit, query.diversity)

@@ -1,5 +1,7 @@
 """Items and people: stored, paged, deleted for good from every list, and erased from every table and cache."""
 
+import time
+from dataclasses import replace
 from typing import Any
 from urllib.parse import quote
 
@@ -9,7 +11,9 @@ from redis.asyncio import Redis
 from sqlalchemy import inspect, text
 
 from app.cache import KEY_PREFIX, LayeredCache, ProcessCache, RedisCache, seal
+from app.db.histories import HistoryRepository
 from app.db.session import Database
+from app.errors import StorageUnavailable
 from tests.app import world
 from tests.app.conftest import Backend, Start, eventually
 from tests.app.memory_release import MemoryStore
@@ -253,6 +257,51 @@ async def test_somebody_who_comes_with_the_id_of_an_erased_person_sees_nothing_o
     for n, item in enumerate(["i5", "i6", "i7"]):
         await send(client, event(f"f{n}", user_id="again", item_id=item))
         assert {"i1", "i3", "i4"} <= set(await recommended(client, "again"))
+
+
+async def unavailable(*_: Any) -> Any:
+    raise StorageUnavailable
+
+
+async def test_to_a_release_of_before_an_erased_id_that_comes_back_is_a_new_one(
+    backend: Backend, database: Database, release_id: str, start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made, releases = world.release(release_id), MemoryStore({})
+    for name, data_until in ((release_id, 1_700_000_000.0), (f"{release_id}-next", time.time() + 3_600)):
+        releases.releases[name] = replace(made, info=replace(made.info, release_id=name, data_until=data_until))
+    async with start(backend.settings(), releases) as client, start(backend.settings(), releases) as other:
+        for each in (client, other):
+            assert (await each.post(f"/releases/{release_id}/activate")).status_code == 200
+            assert (await each.get("/users/u1/recommendations")).json()["strategy"] == "personalized"
+        assert (await client.delete("/users/u1")).status_code == 200
+        assert (await client.put("/users/u1")).json()["created"] is True
+        assert (await client.get("/users/u1/recommendations?fallback=popular")).json()["strategy"] == "popular"
+        batch = {"user_ids": ["u1", "u2"], "fallback": "popular"}
+        lists = (await client.post("/recommendations/batch", json=batch)).json()["results"]
+        assert [each["recommendations"]["strategy"] for each in lists] == ["popular", "personalized"]
+        await send(client, event("e1", user_id="u1", item_id="i3"))
+        assert (await client.get("/users/u1/recommendations")).json()["strategy"] == "fold_in"
+
+        async def other_knows() -> bool:
+            strategy: str = (await other.get("/users/u1/recommendations?limit=3")).json()["strategy"]
+            return strategy == "fold_in"
+
+        await eventually(other_knows)
+        # A process that starts later reads who was erased; what cannot be read now is not told from memory either.
+        async with start(backend.settings(), releases) as third:
+
+            async def ready() -> bool:
+                return (await third.get("/health/ready")).status_code == 200
+
+            await eventually(ready)
+            assert (await third.get("/users/u1/recommendations?limit=4")).json()["strategy"] == "fold_in"
+        with monkeypatch.context() as broken:
+            broken.setattr(HistoryRepository, "histories", unavailable)
+            assert (await client.get("/users/u1/recommendations?limit=5")).status_code == 503
+            assert (await client.get("/users/u2/recommendations?limit=5")).json()["degraded"] == ["history"]
+        # A release of later data knows the id from what is stored since then.
+        assert (await client.post(f"/releases/{release_id}-next/activate")).status_code == 200
+        assert (await client.get("/users/u1/recommendations")).json()["strategy"] == "personalized"
 
 
 async def test_erasure_goes_on_without_redis_and_says_so(sqlite: Backend, releases: MemoryStore, start: Start) -> None:

@@ -66,11 +66,24 @@ async def test_a_head_is_completed_and_without_type_check_anything_may_be_one(cl
     assert [c["entity_id"] for c in typed["candidates"]] == ["f3", "f4"]  # type: ignore[attr-defined]
     assert typed["known_excluded"] == 2
     untyped = await complete(client, "relation=director&tail=scott&type_check=false&limit=2")
-    # scott itself is 1 away from being its own director; horror = 4 is 3 away.
+    # horror = 4 is 3 away; scott, who is 1 away from being his own director, is not asked about.
     assert [(c["entity_id"], c["type_ok"]) for c in untyped["candidates"]] == [  # type: ignore[attr-defined]
-        ("scott", False),
         ("horror", False),
+        ("f3", True),
     ]
+
+
+async def test_nothing_completes_its_own_fact_but_where_that_is_stored(client: httpx.AsyncClient) -> None:
+    queries = "relation=director&tail=scott", "head=scott&relation=director"
+    for query in queries:
+        body = await complete(client, f"{query}&type_check=false&limit=100&include_known=true")
+        assert "scott" not in [c["entity_id"] for c in body["candidates"]]  # type: ignore[attr-defined]
+    await client.post("/kg/facts", json=[{"head": "scott", "relation": "director", "tail": "scott"}])
+    for query in queries:
+        body = await complete(client, f"{query}&type_check=false&limit=100&include_known=true")
+        assert ("scott", True) in [(c["entity_id"], c["known"]) for c in body["candidates"]]  # type: ignore[attr-defined]
+        body = await complete(client, f"{query}&type_check=false&limit=100")
+        assert "scott" not in [c["entity_id"] for c in body["candidates"]]  # type: ignore[attr-defined]
 
 
 async def test_a_relation_is_completed(client: httpx.AsyncClient) -> None:

@@ -215,6 +215,25 @@ async def test_a_rejected_fact_never_returns_in_any_form_nor_from_another_releas
     assert {each["release"] for each in (await candidates(client)).values()} == {f"{release_id}-next"}
 
 
+async def test_a_decision_about_a_candidate_that_was_replaced_meets_no_other_one(
+    client: httpx.AsyncClient, releases: MemoryStore, release_id: str
+) -> None:
+    await predict(client)
+    seen = {each["candidate_id"] for each in (await candidates(client)).values()}
+    releases.releases[f"{release_id}-next"] = world.release(f"{release_id}-next")
+    assert (await client.post(f"/releases/{release_id}-next/activate")).status_code == 200
+    await predict(client, gaps=1, per_gap=1)
+    kept = {each["candidate_id"] for each in (await candidates(client)).values()}
+    await client.post(f"/releases/{release_id}/activate")
+    await predict(client, gaps=2)
+    new = {each["candidate_id"] for each in (await candidates(client)).values()} - kept
+    assert len(new) >= 1
+    assert not new & seen
+    for candidate_id in seen - kept:
+        assert (await decide_by_id(client, candidate_id, "reject")).status_code == 404
+    assert await candidates(client, "state=rejected") == {}
+
+
 async def test_rejected_facts_are_no_known_ones_and_one_stored_all_the_same_is(client: httpx.AsyncClient) -> None:
     await predict(client)
     await decide(client, F5_CAMERON, "reject")

@@ -11,8 +11,9 @@ from sqlalchemy import select
 
 from app.db.catalogue import PeopleRepository
 from app.db.operation_tables import ServedList
-from app.db.served import ServedRepository, user_key
+from app.db.served import ServedRepository
 from app.db.session import Database
+from app.erased import user_key
 from app.errors import StorageUnavailable
 from app.feedback import Event
 from app.metrics import Metrics

@@ -51,4 +51,6 @@ ADDED: dict[str, list[Row]] = {
         ),
     ],
     "0007": [("items", {**MINE, "item_id": "i3", "title": None, "entity_id": "e1", "added_at": THEN})],
+    "0008": [("facts", {**MINE, "id": 7, "head": "e1", "relation": "r", "tail": "e1", "origin": "accepted"})],
+    "0009": [("erased_users", {**MINE, "user_key": ODD, "erased_at": 1.5})],
 }
