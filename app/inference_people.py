@@ -4,7 +4,7 @@ reaches models/ from the service.
 A user of the release without steering is ranked by the release's own search: the same list as without any of this.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from functools import cached_property
 
 import numpy as np
@@ -153,15 +153,15 @@ class People:
         exclude: Collection[str] = (),
         told: int = 5,
         evidence: int = 3,
-    ) -> list[FullReason]:
-        """Tell of each item what stands behind its place."""
+    ) -> Iterator[FullReason]:
+        """Tell of each item what stands behind its place; what items share is computed with the first."""
         rows, n_trained = self._rows(person.history), len(self._release.checkpoint.vocabularies["items"])
         # Only items that were trained fold anybody in.
         as_rows = PersonRows(
             self.vector(person), rows[rows < n_trained], self._rows(exclude), self._multipliers(person)
         )
         shared = Reasons(self.catalogue, self.folding, self._items, self._relations, as_rows)
-        return shared.of(asked, n, told, evidence)
+        yield from shared.of(asked, n, told, evidence)
 
     def preferences(self, person: Person, behind: int = 5) -> list[PreferenceOfPerson]:
         """Give the preferences over the history, largest share first."""

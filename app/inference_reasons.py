@@ -3,7 +3,7 @@
 With app/inference.py and app/inference_people.py it is what reaches models/ from the service.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -49,8 +49,8 @@ class Reasons:
                 catalogue, folding, person.history, person.excluded, person.multipliers, person.vector
             )
 
-    def of(self, asked: Sequence[Tied], n: int, told: int, evidence: int) -> list[FullReason]:
-        """Explain items that may be among the first n, by `told` preferences and `evidence` ties at most."""
+    def of(self, asked: Sequence[Tied], n: int, told: int, evidence: int) -> Iterator[FullReason]:
+        """Explain items that may be among the first n, one by one, by at most `told` preferences, `evidence` ties."""
         person, names = self._person, [[p.relation_id for p in one.attribution.preferences[:told]] for one in asked]
         rows = [self._items.row(one.attribution.item_id) for one in asked]
         places = Places(self._catalogue, person.vector, rows, person.excluded, person.multipliers)
@@ -58,24 +58,20 @@ class Reasons:
         relations = sorted({relation for each in names for relation in each})
         without = {r: places.without(self._relations.row(r)) for r in relations}
         only = {r: places.only(self._relations.row(r)) for r in relations}
-        found = []
         for at, (one, row) in enumerate(zip(asked, rows, strict=True)):
             drops = self._drops(one, row)
             shares = {p.relation_id: p.share for p in one.attribution.preferences}
-            found.append(
-                FullReason(
-                    one.attribution.item_id,
-                    _place(as_they_are[at]),
-                    self._rebuilt(one, row),
-                    margin(self._catalogue, person.vector, row, person.multipliers),
-                    {r: _place(without[r][at]) for r in names[at]},
-                    {r: _place(only[r][at]) for r in names[at]},
-                    rank_ties_by_drop(one.ties, shares, drops, evidence),
-                    drops,
-                    self._taken_back(row, n),
-                )
+            yield FullReason(
+                one.attribution.item_id,
+                _place(as_they_are[at]),
+                self._rebuilt(one, row),
+                margin(self._catalogue, person.vector, row, person.multipliers),
+                {r: _place(without[r][at]) for r in names[at]},
+                {r: _place(only[r][at]) for r in names[at]},
+                rank_ties_by_drop(one.ties, shares, drops, evidence),
+                drops,
+                self._taken_back(row, n),
             )
-        return found
 
     def _rebuilt(self, one: Tied, row: int) -> float:
         weights = torch.zeros(len(self._catalogue.space.preferences), dtype=torch.float64)

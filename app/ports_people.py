@@ -3,7 +3,7 @@
 As in app/ports.py, nothing here knows torch, SQL, Redis or HTTP; ids are opaque strings, and higher scores are better.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, Protocol
 
@@ -143,8 +143,10 @@ class PersonScorer(Protocol):
         exclude: Collection[str] = (),
         told: int = 5,
         evidence: int = 3,
-    ) -> list["FullReason"]:
-        """Tell of each item what stands behind its place among the first n; takes some hundredths of a second for each.
+    ) -> Iterator["FullReason"]:
+        """Tell of each item what stands behind its place among the first n, one by one as they are asked for.
+
+        Each takes some hundredths of a second, the first one more.
 
         Args:
             person: who is asked about; steering counts everywhere.

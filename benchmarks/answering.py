@@ -21,7 +21,7 @@ import typer
 
 from app.dependencies import Services
 from app.main import create_app, set_aside
-from app.schemas.batches import render_batch
+from app.schemas.batches import render_batch, render_result
 from app.services.batches import Batch
 from app.services.recommendations import RecommendationQuery
 from app.settings import load_settings
@@ -65,7 +65,8 @@ async def _one(services: Services, user: str, explain: Explain) -> bytes:
 
 async def _batch(services: Services, users: Sequence[str], explain: Explain) -> bytes:
     batch = Batch(tuple(users), RecommendationQuery(users[0], explain=explain))
-    return render_batch(list(users), await services.batches.recommend(batch), {})
+    written = {result.user_id: render_result(result) async for result in services.batches.recommend(batch)}
+    return render_batch(written[user] for user in users)
 
 
 async def _cpu(function: Callable[[], Awaitable[object]]) -> float:

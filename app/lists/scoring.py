@@ -60,7 +60,8 @@ class ChunkScorer:
     ) -> None:
         # Before anything else is read: what is written meanwhile makes the answers outdated, never wrong.
         versions, made_at = await self._versions.of_many(user_ids), time.time()
-        found = await self._services.batches.recommend(Batch(tuple(user_ids), self._query))
+        batch = Batch(tuple(user_ids), self._query)
+        found = {result.user_id: result async for result in self._services.batches.recommend(batch)}
         for user_id in user_ids:
             if user_id in found:
                 result = found[user_id]

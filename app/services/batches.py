@@ -1,7 +1,7 @@
 """Lists for many users by one call: their histories by one query, their scores by few large products."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from app.filters import Filters
@@ -24,7 +24,7 @@ from app.services.releases import ReleaseManager
 from app.stored import Items, VersionSource
 
 PIECE = 128
-"""Users whose lists are made at once: other calls get their turn on the scoring threads in between."""
+"""Users who are ranked at once, by large products: other calls get their turn on the scoring threads in between."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,8 +76,10 @@ class BatchService:
         self._new_items = new_items
         self._note = note
 
-    async def recommend(self, batch: Batch) -> dict[str, Recommendations]:
-        """Give the list of each user; those who were never seen, and asked for no fallback, are left out.
+    async def recommend(self, batch: Batch) -> AsyncGenerator[Recommendations]:
+        """Give the lists of the users, in any order; those who were never seen, and asked for no fallback, have none.
+
+        They are made as they are asked for, and the event loop is left between any two: who wants no more closes this.
 
         Raises:
             NoActiveRelease, StorageUnavailable, Overloaded: none of it can be computed now.
@@ -87,7 +89,6 @@ class BatchService:
         # For the stamps alone: what is kept in memory is as new as this.
         await self._versions.of(NOBODY)
         among = await matching_all(self._filters, batch.query.filters)
-        found: dict[str, Recommendations] = {}
         for as_made, user_ids in dealt:
             release = await self._new_items.joined(as_made)
             cases = await self._cases(release, batch.query, user_ids)
@@ -95,9 +96,9 @@ class BatchService:
             for start in range(0, len(users), PIECE):
                 piece = {user_id: cases[user_id] for user_id in users[start : start + PIECE]}
                 async for result in self._lists(release, batch.query, piece, among):
-                    found[result.user_id or NOBODY] = result
                     self._note(result)
-        return found
+                    yield result
+                    await asyncio.sleep(0)
 
     async def _cases(
         self, release: LoadedRelease, query: RecommendationQuery, user_ids: Sequence[str]
@@ -118,13 +119,11 @@ class BatchService:
     ) -> AsyncIterator[Recommendations]:
         ranked = await self._ranked(release, query, cases, among)
         titles = await self._items.titles({item.item_id for one in ranked for item in one.items})
-        reasons = await self._reasons(release, query, ranked)
         degraded, new = () if self._cache.available else ("cache",), release.new_items
-        for one in ranked:
-            items = listed(one.items, titles, reasons.get(one.user_id, {}), range(1, len(one.items) + 1), new)
+        async for one, reasons in self._with_reasons(release, query, ranked):
+            items = listed(one.items, titles, reasons, range(1, len(one.items) + 1), new)
             cursor = self._cursor(release, query, one) if one.more else None
             yield Recommendations(one.user_id, release.info.release_id, one.case.strategy, items, degraded, cursor)
-        await asyncio.sleep(0)
 
     async def _ranked(
         self,
@@ -146,13 +145,16 @@ class BatchService:
         question = question_of(replace(query, user_id=one.user_id))
         return self._snapshots.first(question, release.info.release_id, [item.item_id for item in one.items])
 
-    async def _reasons(
+    async def _with_reasons(
         self, release: LoadedRelease, query: RecommendationQuery, ranked: Sequence[_Ranked]
-    ) -> Mapping[str, Mapping[str, Explanation]]:
-        if query.explain == "none":
-            return {}
-        told = [one for one in ranked if one.case.strategy != "popular" and one.items]
-        full = query.explain == "full"
+    ) -> AsyncIterator[tuple[_Ranked, Mapping[str, Explanation]]]:
+        """Put its reasons to each list; those that have none come first."""
+        told = [one for one in ranked if query.explain != "none" and one.case.strategy != "popular" and one.items]
+        explained = {one.user_id for one in told}
+        for one in ranked:
+            if one.user_id not in explained:
+                yield one, {}
+        full, rest = query.explain == "full", iter(told)
         lists = [
             Asked(
                 one.case.person,
@@ -163,5 +165,5 @@ class BatchService:
             )
             for one in told
         ]
-        found = await self._explanations.explain(release, lists, query.language)
-        return {one.user_id: reasons for one, reasons in zip(told, found, strict=True)}
+        async for reasons in self._explanations.explain(release, lists, query.language):
+            yield next(rest), reasons

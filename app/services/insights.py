@@ -241,7 +241,7 @@ class InsightService:
         title, case, excluded = await self._about(release, versions, user_id, item_id)
         reasons = [other for other in case.reasons if other != item_id]
         asked = Asked(case.person, [item_id], reasons, excluded, limit)
-        (found,) = await self._explanations.explain(release, [asked], language)
+        (found,) = [one async for one in self._explanations.explain(release, [asked], language)]
         (standing,) = await self._scoring.run(release.people.standings, case.person, [item_id], (), excluded)
         return PairExplanation(
             user_id,

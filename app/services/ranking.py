@@ -2,7 +2,7 @@
 
 import logging
 import math
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from app.ports import LoadedRelease, ScoredItem
@@ -47,7 +47,7 @@ class Ranker:
         known = [k for k, case in enumerate(cases) if case.strategy != "popular" and k not in found]
         if known:
             each = [(cases[k], excluded[k]) for k in known]
-            found.update(zip(known, await self._scoring.run(_rank_people, release, each, wanted), strict=True))
+            found.update(zip(known, await self._scoring.run_by_turns(_rank_people(release, each, wanted)), strict=True))
         for k, unwanted_here in enumerate(excluded):
             if k not in found:
                 found[k] = await self._popular.top(wanted.n, unwanted_here, wanted.among)
@@ -56,11 +56,10 @@ class Ranker:
 
 def _rank_people(
     release: LoadedRelease, each: Sequence[tuple[Case, Collection[str]]], wanted: Wanted
-) -> list[list[ScoredItem]]:
+) -> Iterator[list[ScoredItem]]:
     people = release.people
-    return [
-        people.recommend(case.person, wanted.n, excluded, wanted.diversity, wanted.among) for case, excluded in each
-    ]
+    for case, excluded in each:
+        yield people.recommend(case.person, wanted.n, excluded, wanted.diversity, wanted.among)
 
 
 def _finite(scored: Iterable[ScoredItem]) -> list[ScoredItem]:

@@ -245,7 +245,7 @@ class RecommendationService:
         explanations: Mapping[str, Explanation] = {}
         if query.explain != "none" and page.items and page.strategy == case.strategy != "popular":
             asked = await self._asked(query, case, page)
-            explanations = (await self._explanations.explain(release, [asked], query.language))[0]
+            (explanations,) = [one async for one in self._explanations.explain(release, [asked], query.language)]
         titles = await self._items.titles([item.item_id for item in page.items])
         items = listed(page.items, titles, explanations, page.ranks, release.new_items)
         degraded = () if self._cache.available else ("cache",)

@@ -6,7 +6,7 @@ are. Similar items are near in number.
 """
 
 import math
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from app.errors import NotInRelease
@@ -96,8 +96,9 @@ class MemoryPeople:
         exclude: Collection[str] = (),
         told: int = 5,
         evidence: int = 3,
-    ) -> list[FullReason]:
-        return [MemoryReasons(self, person, n, exclude).of(one, told, evidence) for one in asked]
+    ) -> Iterator[FullReason]:
+        for one in asked:
+            yield MemoryReasons(self, person, n, exclude).of(one, told, evidence)
 
     def why_not(self, person: Person, item_id: str, n: int, exclude: Collection[str] = ()) -> WhyNot:
         place = self.place(person, item_id, exclude)

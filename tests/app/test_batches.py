@@ -119,7 +119,10 @@ async def test_more_users_than_a_piece_holds_get_what_they_get_alone(
         ({"user_ids": ["u1", 7]}, "user_ids.1"),
         ({"user_ids": ["a\x00"]}, "user_ids.0"),
         ({"user_ids": ["\ud800"]}, "user_ids.0"),
+        ({"user_ids": ["u1", "u2", "a", "b"], "limit": 100, "explain": "full"}, "user_ids"),
+        ({"user_ids": [f"u{n}" for n in range(31)], "explain": "full"}, "user_ids"),
         ({"user_ids": ["u1"], "limit": 0}, "limit"),
+        ({"user_ids": ["u1"], "limit": 0, "explain": "full"}, "limit"),
         ({"user_ids": ["u1"], "limit": 101}, "limit"),
         ({"user_ids": ["u1"], "explain": "everything"}, "explain"),
         ({"user_ids": ["u1"], "cursor": "x"}, "cursor"),
@@ -139,6 +142,14 @@ async def test_a_body_that_cannot_be_used_is_422_and_its_field_named(
     assert (answer.status_code, answer.json()["code"]) == (422, "invalid_parameter")
     assert field in [error["field"] for error in answer.json()["errors"]]
     assert len(answer.content) < 2_000
+
+
+async def test_as_many_items_as_may_be_are_told_in_full_and_a_user_named_twice_counts_once(
+    client: httpx.AsyncClient,
+) -> None:
+    results = await batch(client, ["u1", "u2", "a", "u1"], limit=100, explain="full")
+    assert [result["status"] for result in results] == [200] * 4
+    assert results[0] == results[3]
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"\xff", b'{"user_ids": ["u1"], "limit": NaN}'])

@@ -1,6 +1,6 @@
 """`explain=full`: masked and alone, leaving out, taking back; and in which language it is said."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -87,11 +87,11 @@ async def test_evidence_stands_by_what_its_history_item_holds_up(client: httpx.A
 class OnlyTheRankFalls(MemoryPeople):
     """Masking leaves the score as it was, but others pass."""
 
-    def full_reasons(self, person: Person, asked: Sequence[Tied], n: int, *rest: Any, **more: Any) -> list[FullReason]:
-        found = super().full_reasons(person, asked, n, *rest, **more)
-        return [
-            replace(one, without={r: Place(one.place.score, one.place.rank + 1) for r in one.without}) for one in found
-        ]
+    def full_reasons(
+        self, person: Person, asked: Sequence[Tied], n: int, *rest: Any, **more: Any
+    ) -> Iterator[FullReason]:
+        for one in super().full_reasons(person, asked, n, *rest, **more):
+            yield replace(one, without={r: Place(one.place.score, one.place.rank + 1) for r in one.without})
 
 
 async def test_a_rank_that_falls_grounds_a_reason_in_full(
