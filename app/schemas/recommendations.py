@@ -212,8 +212,9 @@ class ExplanationBody(BaseModel):
     preferences: list[PreferenceBody] = Field(description="The five preferences that weigh most, largest first.")
     evidence: list[EvidenceBody] = Field(description="At most three ties, best first, one for each history item.")
     text: str = Field(
-        description="One sentence made from the fields above.",
-        examples=["Because of Flatliners in your history: the same director, Joel Schumacher."],
+        description="One sentence made from the fields above. “Because of” is said only where the history item was "
+        "left out and the score fell: its `score_drop` is above 0.",
+        examples=["Like Flatliners in your history: the same director, Joel Schumacher."],
     )
     rebuilt_score: Finite | None = Field(
         None,

@@ -2,7 +2,8 @@
 
 `grounded` needs both: a stored fact under the relation that weighs most, and a score that falls when the model may
 not use that preference; told in full, where everything is ranked again, a rank that falls will do. Anything less is
-`model_only`, and its sentence says less.
+`model_only`, and its sentence says less. A grounded one says "because of" an item of the history only where that item
+was left out, in full, and the score fell.
 """
 
 import logging
@@ -15,7 +16,7 @@ from app.ports import Attribution, Fact, LoadedRelease, Tie
 from app.ports_people import Person, Place
 from app.ports_reasons import Counterfactual, FullReason, Tied
 from app.services.scoring import ScoringPool
-from app.services.texts import DEFAULT_LANGUAGE, relation_name, sentence, thing_name
+from app.services.texts import DEFAULT_LANGUAGE, Message, relation_name, sentence, thing_name
 from app.stored import Facts, Items, Labels
 
 _log = logging.getLogger(__name__)
@@ -103,6 +104,12 @@ class _Case:
     def top_tie(self) -> Tie | None:
         """The best tie under the relation that weighs most."""
         return next((tie for tie in self.ties if tie.relation_id == self.top_relation), None)
+
+    @property
+    def is_held_up(self) -> bool:
+        """Whether the history item of the best tie was left out, and the score fell."""
+        tie = self.top_tie
+        return tie is not None and self.full is not None and self.full.drops.get(tie.history_item, 0.0) > 0
 
     @property
     def masking_hurts(self) -> bool:
@@ -251,19 +258,26 @@ def _explanation(case: _Case, names: _Names) -> Explanation:
             Evidence(tie.history_item, tie.facts, tie.origin, full.drops.get(tie.history_item) if full else None)
             for tie in case.ties
         ),
-        text=_grounded_text(case.top_tie, names) if grounded and case.top_tie else _model_only_text(case, names),
+        text=_grounded_text(case.top_tie, names, case.is_held_up)
+        if grounded and case.top_tie
+        else _model_only_text(case, names),
         rebuilt_score=full.rebuilt if full else None,
         margin=full.margin if full else None,
         counterfactual=full.counterfactual if full else None,
     )
 
 
-def _grounded_text(tie: Tie, names: _Names) -> str:
+def _grounded_text(tie: Tie, names: _Names, is_held_up: bool) -> str:
     history, relation = names.item(tie.history_item), names.relation(tie.relation_id)
+    message: Message
     if len(tie.facts) == 1:
-        return sentence(names.language, "grounded_direct", history=history, relation=relation)
+        message = "because_direct" if is_held_up else "grounded_direct"
+        return sentence(names.language, message, history=history, relation=relation)
     entity, side = _shared_entity(tie)
-    message: Literal["grounded", "grounded_as_tail"] = "grounded" if side == "tail" else "grounded_as_tail"
+    if side == "tail":
+        message = "because" if is_held_up else "grounded"
+    else:
+        message = "because_as_tail" if is_held_up else "grounded_as_tail"
     return sentence(names.language, message, history=history, relation=relation, entity=names.entity(entity))
 
 

@@ -13,8 +13,10 @@ from typing import Literal
 from urllib.parse import unquote
 
 Message = Literal[
-    "grounded", "grounded_as_tail", "grounded_direct", "model_only", "model_only_tied", "model_only_insensitive"
-]
+    "grounded", "grounded_as_tail", "grounded_direct",
+    "because", "because_as_tail", "because_direct",
+    "model_only", "model_only_tied", "model_only_insensitive",
+]  # fmt: skip
 
 DEFAULT_LANGUAGE = "en"
 _FOLDER = Path(__file__).parent / "messages"

@@ -44,7 +44,7 @@ async def test_a_grounded_reason_names_the_stored_facts_under_the_top_preference
                 "origin": "stored",
             }
         ],
-        "text": "Because of Alien in your history: the same director, Ridley Scott.",
+        "text": "Like Alien in your history: the same director, Ridley Scott.",
     }
 
 
@@ -56,7 +56,7 @@ async def test_evidence_has_one_tie_for_each_history_item_best_relation_first(cl
         {"history_item": "i1", "facts": [["f1", "genre", "horror"], ["f3", "genre", "horror"]], "origin": "stored"},
         {"history_item": "i5", "facts": [["f5", "genre", "horror"], ["f3", "genre", "horror"]], "origin": "stored"},
     ]
-    assert explanation["text"] == "Because of Alien in your history: the same genre, horror."
+    assert explanation["text"] == "Like Alien in your history: the same genre, horror."
 
 
 async def test_an_item_without_facts_is_model_only_and_the_sentence_says_so(client: httpx.AsyncClient) -> None:

@@ -6,8 +6,11 @@ from typing import Any
 
 import httpx
 import pytest
+from sqlalchemy import delete, insert
 
 from app.db.session import Database
+from app.db.tables import GRAPH, Entity, Fact
+from app.db.upsert import raise_stamp
 from app.ports_people import Person, Place
 from app.ports_reasons import FullReason, Tied
 from tests.app import world
@@ -81,7 +84,47 @@ async def test_evidence_stands_by_what_its_history_item_holds_up(client: httpx.A
         ("i5", pytest.approx(-0.1)),
         ("i1", pytest.approx(-0.5)),
     ]
-    assert found["text"] == "Because of Halloween in your history: the same genre, horror."
+
+
+async def test_because_is_said_only_where_the_score_falls_without_that_history_item(client: httpx.AsyncClient) -> None:
+    # Without i1 the score of i2 falls by .5; i3 lies nearer without i5, and nearer still without i1: its score rises.
+    falls, rises = await pair(client, "i2"), await pair(client, "i3")
+    assert (falls["status"], rises["status"]) == ("grounded", "grounded")
+    assert falls["evidence"][0]["score_drop"] > 0 > rises["evidence"][0]["score_drop"]
+    assert falls["text"] == "Because of Alien in your history: the same director, Ridley Scott."
+    assert rises["text"] == "Like Halloween in your history: the same genre, horror."
+    # Who has met one item alone has none to leave out: nothing was tried.
+    only = {"items": ["i1"], "explain": "full", "limit": 100}
+    untried = (await client.post("/recommendations", json=only)).json()["items"]
+    told = {item["item_id"]: item["explanation"] for item in untried}["i2"]
+    assert "score_drop" not in told["evidence"][0]
+    assert told["text"] == "Like Alien in your history: the same director, Ridley Scott."
+
+
+@pytest.mark.parametrize(
+    ("joined", "english", "german"),
+    [
+        (
+            [("f2", "director", "f1")],
+            "Because of Alien in your history: the two are linked by “director”.",
+            "Wegen Alien in Ihrem Verlauf: beide sind durch „director“ verbunden.",
+        ),
+        (
+            [("saga", "director", "f1"), ("saga", "director", "f2")],
+            "Because of Alien in your history: saga has both under “director”.",
+            "Wegen Alien in Ihrem Verlauf: bei saga stehen beide unter „director“.",
+        ),
+    ],
+)
+async def test_because_is_said_of_every_kind_of_tie(
+    client: httpx.AsyncClient, database: Database, joined: list[tuple[str, str, str]], english: str, german: str
+) -> None:
+    async with database.writing() as connection:
+        await connection.execute(delete(Fact).where(Fact.head == "f2"))
+        await connection.execute(insert(Entity).values(entity_id="saga"))
+        await connection.execute(insert(Fact), [{"head": h, "relation": r, "tail": t} for h, r, t in joined])
+        await raise_stamp(connection, GRAPH)
+    assert [(await pair(client, lang=language))["text"] for language in ("en", "de")] == [english, german]
 
 
 class OnlyTheRankFalls(MemoryPeople):
@@ -114,8 +157,10 @@ async def test_a_rank_that_falls_grounds_a_reason_in_full(
 
 
 async def test_reasons_are_told_in_the_language_that_is_asked_for(client: httpx.AsyncClient) -> None:
-    german = "Wegen Alien in Ihrem Verlauf: unter „director“ steht bei beiden Ridley Scott."
-    english = "Because of Alien in your history: the same director, Ridley Scott."
+    german = "Wie Alien in Ihrem Verlauf: unter „director“ steht bei beiden Ridley Scott."
+    english = "Like Alien in your history: the same director, Ridley Scott."
+    # Told in full, i1 was left out, and the score fell.
+    in_full = {german: german.replace("Wie", "Wegen"), english: english.replace("Like", "Because of")}
     path = "/users/u1/recommendations"
     asked: list[tuple[dict[str, str], dict[str, str], str, str]] = [
         ({"lang": "de"}, {}, "de", german),
@@ -130,7 +175,7 @@ async def test_reasons_are_told_in_the_language_that_is_asked_for(client: httpx.
         assert (answer.headers["Content-Language"], answer.headers["Vary"]) == (language, "Accept-Language")
         assert answer.json()["items"][0]["explanation"]["text"] == text
         alone = await client.get(f"{path}/i2/explanation", params=query, headers=headers)
-        assert (alone.headers["Content-Language"], alone.json()["explanation"]["text"]) == (language, text)
+        assert (alone.headers["Content-Language"], alone.json()["explanation"]["text"]) == (language, in_full[text])
     for call in ("/recommendations", "/recommendations/batch"):
         who = {"user_id": "u1"} if call == "/recommendations" else {"user_ids": ["u1"]}
         answer = await client.post(call, json={**who, "explain": "summary", "lang": "de"})

@@ -34,7 +34,7 @@ def test_a_thing_is_named_by_its_label_or_by_its_decoded_id() -> None:
 
 def test_a_title_with_braces_is_text_and_not_a_template() -> None:
     text = sentence("en", "grounded", history="{relation}", relation="director", entity="{0} {entity.__class__}")
-    assert text == "Because of {relation} in your history: the same director, {0} {entity.__class__}."
+    assert text == "Like {relation} in your history: the same director, {0} {entity.__class__}."
 
 
 def test_every_language_has_every_message_with_the_same_fields() -> None:
@@ -51,6 +51,17 @@ def test_every_language_has_every_message_with_the_same_fields() -> None:
 @pytest.mark.parametrize("message", get_args(Message))
 def test_no_sentence_is_left_in_another_language(message: Message) -> None:
     assert MESSAGES["de"][message] != MESSAGES["en"][message]
+
+
+@pytest.mark.parametrize(("language", "word"), [("en", "Because of"), ("de", "Wegen")])
+def test_only_messages_for_what_was_tried_say_because(language: str, word: str) -> None:
+    assert {message for message, template in MESSAGES[language].items() if template.startswith(word)} == {
+        "because",
+        "because_as_tail",
+        "because_direct",
+    }
+    others = [template for message, template in MESSAGES[language].items() if not message.startswith("because")]
+    assert not [template for template in others if word.lower() in template.lower()]
 
 
 def test_a_language_without_a_catalogue_reads_as_english() -> None:

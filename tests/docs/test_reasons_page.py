@@ -9,7 +9,7 @@ import typer
 
 from app.ports_reasons import NothingFound
 from app.schemas.recommendations import CounterfactualBody, EvidenceBody, ExplanationBody, PreferenceBody
-from app.services.texts import LANGUAGES, relation_name
+from app.services.texts import LANGUAGES, relation_name, sentence
 from models.explanation.counterfactual import LARGEST, SOLVES
 from training.cli import app
 
@@ -20,10 +20,18 @@ def test_every_part_that_the_table_names_is_a_field_of_an_explanation() -> None:
     fields = {name for body in (ExplanationBody, PreferenceBody, EvidenceBody) for name in body.model_fields}
     rows = re.findall(r"^\| (`[^|]+) \|", PAGE, re.MULTILINE)
     named = {name for row in rows for name in re.findall(r"`(\w+)`", row)}
-    assert len(rows) == 8
+    assert len(rows) == 10
     assert named <= fields
     assert {"without", "only", "margin", "counterfactual", "score_drop", "status"} <= named
     assert "rebuilt_score" in PAGE
+
+
+def test_the_sentences_that_are_told_apart_begin_as_the_page_says() -> None:
+    told = set(re.findall(r"^\| `text`, \"(.+ in your history): …\"", PAGE, re.MULTILINE))
+    assert told == {
+        sentence("en", message, history="Alien", relation="", entity="").partition(":")[0]
+        for message in ("grounded", "because")
+    }
 
 
 def test_every_reason_for_finding_nothing_is_told_and_no_other() -> None:
