@@ -26,9 +26,9 @@ def import_events(
 ) -> None:
     """Store the events of a file; running it again changes nothing.
 
-    The columns are those of POST /events: event_id, user_id, item_id, type, value, ts, recommendation_id. Rows that
-    cannot be read are named, and refuse the file before anything is stored; so are events of unknown items, which are
-    left out.
+    The columns are those of POST /events: event_id, user_id, item_id, type, value, ts, recommendation_id. If a row
+    cannot be read, it is named and nothing is stored (see --skip-bad). Events of unknown items are named and left out;
+    the others are stored.
     """
     events = EventFile(file)
     began, n_bad = time.perf_counter(), 0
