@@ -7,6 +7,7 @@ from documentation.cli import cli_page
 from documentation.decisions import decisions_page
 from documentation.figures import hyperplane, joint_graph
 from documentation.settings import settings_page
+from documentation.training_settings import training_settings_page
 
 ROOT = Path(__file__).parents[1]
 NOTE = "<!-- Made by `make docs-pages` from {source}; change that, not this. -->\n\n"
@@ -19,6 +20,8 @@ def made_pages() -> dict[str, str]:
         + api_page(),
         "docs/reference/cli.md": NOTE.format(source="the commands") + cli_page(),
         "docs/reference/settings.md": NOTE.format(source="app/settings.py") + settings_page(),
+        "docs/reference/training-settings.md": NOTE.format(source="training/config.py and the models")
+        + training_settings_page(),
         "docs/decisions/index.md": NOTE.format(source="the titles of the decisions")
         + decisions_page(ROOT / "docs" / "decisions"),
         "docs/pictures/hyperplane.svg": hyperplane(),

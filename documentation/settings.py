@@ -28,8 +28,8 @@ def settings_page() -> str:
         "machine: SQLite, a cache in process, loopback only.\n\n"
         f"{table(['variable', 'value', 'default', 'what it does'], rows)}\n\n"
         "`KTUP_URL` and `KTUP_KEY` are read by `python -m app call` alone: where the server is, and the key to send. "
-        "Settings of training stand in presets: `training/presets/`, and `--set` changes one "
-        "([command line](cli.md)). What Compose takes: [Docker](../how-to/docker.md).\n"
+        "Settings of training stand in presets, and `--set` changes one "
+        "([all of them](training-settings.md)). What Compose takes: [Docker](../how-to/docker.md).\n"
     )
 
 

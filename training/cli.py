@@ -18,6 +18,8 @@ from training.cli_audit import audit_command
 from training.cli_evaluate import evaluate_command
 from training.cli_report import ReportOption, report, report_of_run
 from training.cli_shared import (
+    PRESETS_HELP,
+    SETTINGS_PAGE,
     DataOption,
     DeviceOption,
     ThreadsOption,
@@ -29,7 +31,7 @@ from training.cli_shared import (
     told_plainly,
 )
 from training.cli_suite import suite
-from training.config import TrainingConfig, preset_names
+from training.config import TrainingConfig
 from training.data.dataset import Dataset
 from training.data.indexed import IndexedDataset
 from training.data.shards.reading import load_held
@@ -71,7 +73,7 @@ def _by_several_processes(context: typer.Context) -> None:
 def train_command(
     data: DataOption,
     run: Annotated[Path, typer.Option("--out", help="The folder of this run: state, best epochs, checkpoint.")],
-    preset: Annotated[str, typer.Option(help=f"{', '.join(preset_names())}, or a TOML file.")] = "sample",
+    preset: Annotated[str, typer.Option(help=PRESETS_HELP)] = "sample",
     system: Annotated[
         str | None,
         typer.Option(help=f"As the preset trains it: {', '.join(REGISTRY)}. Default: the preset's own model."),
@@ -79,7 +81,10 @@ def train_command(
     device: DeviceOption = "auto",
     threads: ThreadsOption = None,
     settings: Annotated[
-        list[str] | None, typer.Option("--set", help="Change a setting: --set epochs=3 --set model.norm=l1.")
+        list[str] | None,
+        typer.Option(
+            "--set", help=f"Change a setting: --set epochs=3 --set model.norm=l1. All of them: {SETTINGS_PAGE}."
+        ),
     ] = None,
     warm_starts: Annotated[
         list[Path] | None,

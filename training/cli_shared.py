@@ -13,7 +13,7 @@ from rich.console import Console
 from safetensors import SafetensorError
 
 from models.checkpoint import CheckpointError
-from training.config import ConfigError
+from training.config import ConfigError, preset_names
 from training.data.errors import DatasetError
 from training.distributed.processes import StoppedByAnotherProcess
 from training.release import ReleaseError
@@ -30,6 +30,8 @@ EXPECTED = (
     *(ConfigError, DatasetError, CheckpointError, ReleaseError, ResumeError, WarmStartError),
     *(NotFinite, FloatingPointError, SuiteError, ReportError),
 )
+PRESETS_HELP = f"{', '.join(preset_names())}, or a TOML file (`ml1m` is short for `ml1m-best`)."
+SETTINGS_PAGE = "docs/reference/training-settings.md"
 DeviceName = Literal["auto", "cpu", "cuda"]
 DataOption = Annotated[Path, typer.Option("--data", help="A data set directory, as `convert` writes it.")]
 DeviceOption = Annotated[DeviceName, typer.Option(help="auto takes CUDA where there is one.")]

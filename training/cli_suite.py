@@ -6,6 +6,8 @@ from typing import Annotated, Any
 import typer
 
 from training.cli_shared import (
+    PRESETS_HELP,
+    SETTINGS_PAGE,
     DataOption,
     DeviceOption,
     ThreadsOption,
@@ -15,7 +17,7 @@ from training.cli_shared import (
     set_threads,
     told_plainly,
 )
-from training.config import ConfigError, preset_names
+from training.config import ConfigError
 from training.data.dataset import Dataset
 from training.data.indexed import IndexedDataset
 from training.suite.plan import Request, seeds_named, systems_named
@@ -25,14 +27,15 @@ from training.suite.running import run_suite
 
 def suite(
     data: DataOption,
-    preset: Annotated[str, typer.Option(help=f"{', '.join(preset_names())}, or a TOML file.")],
+    preset: Annotated[str, typer.Option(help=PRESETS_HELP)],
     folder: Annotated[Path, typer.Option("--out", help="The folder of the suite; a second call goes on in it.")],
     systems: Annotated[str, typer.Option(help="all, or names with commas between them: bprmf,ktup-soft.")] = "all",
     seeds: Annotated[str, typer.Option(help="Whole numbers with commas between them.")] = "0,1,2",
     device: DeviceOption = "auto",
     threads: ThreadsOption = None,
     settings: Annotated[
-        list[str] | None, typer.Option("--set", help="Change a setting of every system: --set epochs=3.")
+        list[str] | None,
+        typer.Option("--set", help=f"Change a setting of every system: --set epochs=3. All of them: {SETTINGS_PAGE}."),
     ] = None,
 ) -> None:
     """Train and measure systems, each with every seed; what is finished in OUT is kept, what was killed goes on.

@@ -5,7 +5,7 @@ read by training/presets.py.
 """
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,11 +13,15 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 
+from training.setting_names import names_of, unknown_name
+
+CHANGED = "--set"
+"""The origin, in errors, of settings that were changed for one run; no file that anybody wrote is to blame for them."""
 PRESETS = Path(__file__).parent / "presets"
 
 
 class ConfigError(ValueError):
-    """A setting is missing, unknown or out of range; the message names file and field."""
+    """A setting is missing, unknown or out of range; the message names the field, and the file or `--set`."""
 
 
 class _Section(BaseModel):
@@ -30,7 +34,9 @@ class RecommendationLoss(_Section):
     `listwise` takes whole users: each of a user's items is compared with all items that are not theirs.
     """
 
-    loss: Literal["softmax", "bpr", "listwise"] = "softmax"
+    loss: Literal["softmax", "bpr", "listwise"] = Field(
+        "softmax", description="softmax: against many negatives; bpr: against one; listwise: whole users, all items"
+    )
     negatives: int = Field(
         256, ge=1, description="negatives of a batch, shared by its rows; listwise: all items where there are no more"
     )
@@ -49,11 +55,13 @@ class RecommendationLoss(_Section):
 class CompletionLoss(_Section):
     """How a triple is taught. `margin` is the paper's loss, with one corruption; `softmax` compares with many."""
 
-    loss: Literal["softmax", "margin"] = "softmax"
+    loss: Literal["softmax", "margin"] = Field(
+        "softmax", description="softmax: against many corruptions; margin: against one"
+    )
     batch_size: int = Field(2048, ge=1, description="triples in one step")
     negatives: int = Field(256, ge=1, description="entities of a batch (softmax), shared by its rows")
-    sharpness: float = Field(5.0, gt=0)
-    margin: float = Field(1.0, gt=0)
+    sharpness: float = Field(5.0, gt=0, description="s of the softmax over s * score")
+    margin: float = Field(1.0, gt=0, description="by how much a fact is to be better than its corruption")
     reduction: Literal["mean", "sum"] = Field("mean", description="of the margin loss over a batch")
 
     @field_validator("reduction")
@@ -72,9 +80,9 @@ class OptimiserSettings(_Section):
     those at every step (training/touched.py, docs/decisions/0010-training-speed.md).
     """
 
-    name: Literal["adam", "adagrad"] = "adam"
-    learning_rate: float = Field(1e-3, gt=0)
-    weight_decay: float = Field(0.0, ge=0)
+    name: Literal["adam", "adagrad"] = Field("adam", description="how steps are made of gradients")
+    learning_rate: float = Field(1e-3, gt=0, description="at the start, where the schedule lowers it")
+    weight_decay: float = Field(0.0, ge=0, description="L2, as part of the gradient")
     rows: Literal["all", "touched"] = Field(
         "all", description="touched: faster where a batch is small beside the tables"
     )
@@ -89,7 +97,7 @@ class ValidationSettings(_Section):
 
     every: int = Field(1, ge=1, description="epochs between two validations")
     patience: int = Field(5, ge=1, description="validations without a new best before the run stops")
-    top_n: int = Field(10, ge=1)
+    top_n: int = Field(10, ge=1, description="length of the lists that are measured")
     triples: int = Field(2000, ge=1, description="validation triples ranked, drawn once by the seed")
     metric: Literal["f1", "ndcg", "recall", "hit", "hits", "mrr", "both"] = Field(
         "f1",
@@ -101,9 +109,11 @@ class TrainingConfig(_Section):
     """One run, whole."""
 
     model: dict[str, Any] = Field(description="name, and the settings of that model")
-    protocol: Literal["strict", "paper"] = "strict"
-    seed: int = Field(0, ge=0, lt=2**63)
-    epochs: int = Field(30, ge=1)
+    protocol: Literal["strict", "paper"] = Field(
+        "strict", description="how it is measured, and what negatives avoid: docs/explanation/protocols.md"
+    )
+    seed: int = Field(0, ge=0, lt=2**63, description="of everything that is drawn")
+    epochs: int = Field(30, ge=1, description="at most; validation may stop the run before")
     stop_epoch: int | None = Field(None, ge=1, description="stop after this one; schedules are still those of epochs")
     refit: bool = Field(False, description="learn from the validation interactions too; then they choose nothing")
     refit_facts: bool = Field(False, description="in a refit: learn from the validation facts too")
@@ -194,8 +204,9 @@ def load_config(preset_or_path: str, overrides: Mapping[str, Any] | None = None)
     """
     preset = read_preset(preset_or_path)
     own = preset.changes(preset.own_model) if isinstance(preset.own_model, str) else {}
-    values = with_changes(preset.common, {**own, **(overrides or {})}, preset.source)
-    return parse_config(values, preset.source)
+    values = with_changes(preset.common, own, preset.source)
+    config = parse_config(values, preset.source)
+    return parse_config(with_changes(values, overrides, CHANGED), CHANGED) if overrides else config
 
 
 def with_changes(settings: Mapping[str, Any], changes: Mapping[str, Any], source: str) -> dict[str, Any]:
@@ -222,11 +233,15 @@ def parse_config(values: dict[str, Any], source: str) -> TrainingConfig:
     try:
         return TrainingConfig.model_validate(values)
     except ValidationError as error:
-        raise ConfigError("\n".join(f"{source}: {_spell(dict(e))}" for e in error.errors())) from None
+        own = values["model"] if isinstance(values.get("model"), dict) else {}
+        known = [*names_of(TrainingConfig), *(f"model.{name}" for name in own)]
+        raise ConfigError("\n".join(f"{source}: {_spell(dict(e), known)}" for e in error.errors())) from None
 
 
-def _spell(error: dict[str, Any]) -> str:
+def _spell(error: dict[str, Any], known: Sequence[str]) -> str:
     field, message = ".".join(map(str, error["loc"])), str(error["msg"]).removeprefix("Value error, ")
+    if error["type"] == "extra_forbidden":
+        return unknown_name(field, known, "section" if isinstance(error["input"], dict) else "setting")
     given = "" if error["type"] == "missing" else f", got {error['input']!r}"
     return f"{field or 'settings'}: {message}{given}"
 

@@ -13,7 +13,7 @@ from graphlib import CycleError, TopologicalSorter
 from typing import Any
 
 from models.registry import REGISTRY, config_from
-from training.config import ConfigError, PresetFile, TrainingConfig, parse_config, read_preset, with_changes
+from training.config import CHANGED, ConfigError, PresetFile, TrainingConfig, parse_config, read_preset, with_changes
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ def load_recipe(preset_or_path: str, system: str | None, overrides: Mapping[str,
 
     Raises:
         ConfigError: no such preset or system, a bad setting of the file or of the overrides, or warm starts that are no
-            systems or go round in a circle; the message names file and field.
+            systems or go round in a circle; the message names the field, and the file or `--set`.
     """
     preset = read_preset(preset_or_path)
     own, starts = _checked(preset.common, preset.source).model_name, _warm_starts(preset)
@@ -43,7 +43,7 @@ def load_recipe(preset_or_path: str, system: str | None, overrides: Mapping[str,
     place = f"{preset.source}: systems.{name}"
     settings = with_changes(settings, preset.changes(name), place)
     _checked(settings, place, name)
-    config = _checked(with_changes(settings, overrides or {}, preset.source), preset.source, system)
+    config = _checked(with_changes(settings, overrides or {}, CHANGED), CHANGED, system)
     return SystemRecipe(config.model_name, config, starts.get(config.model_name, ()))
 
 

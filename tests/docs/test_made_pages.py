@@ -1,8 +1,10 @@
 """Pages that are made of the sources are what the sources make; every page is in the site, which loads nothing else."""
 
+import re
 import subprocess
 import sys
 import tomllib
+from dataclasses import fields
 from html.parser import HTMLParser
 from pathlib import Path
 from xml.etree import ElementTree
@@ -15,10 +17,15 @@ from documentation.api import operations, requests
 from documentation.pages import ROOT, made_pages
 from documentation.settings import kind
 from documentation.site import write_config
+from models.registry import FAMILIES, REGISTRY
 from models.release import CALIBRATION, INDEX, RELEASE_FORMAT, ROLES, SERVING
 from models.release_audit import AUDIT
 from models.release_users import IDS, MODEL
 from tests.docs.blocks import pages
+from training.config import TrainingConfig, load_config, preset_names
+from training.setting_names import names_of
+
+SECTIONS = ("recommendation", "completion", "optimiser", "validation")
 
 
 def test_no_made_page_is_stale() -> None:
@@ -31,6 +38,30 @@ def test_every_setting_command_and_call_has_its_place() -> None:
         assert f"| `KTUP_{name.upper()}` |" in made["docs/reference/settings.md"]
     for command in ("train", "evaluate", "report run", "serve", "keys create", "call"):
         assert f"### `{command}`" in made["docs/reference/cli.md"]
+
+
+def test_every_setting_of_training_is_told_with_what_it_does() -> None:
+    page = made_pages()["docs/reference/training-settings.md"]
+    names = [name for name in names_of(TrainingConfig) if name not in ("model", *SECTIONS)]
+    assert len(names) > 30
+    for name in names:
+        (told,) = re.findall(
+            rf"^\| `{re.escape(name)}` \| ([^|]+) \| (?:`[^`]+`)? \| ([^|]+.*) \|$", page, re.MULTILINE
+        )
+        assert all(part.strip() for part in told), name
+    for name, entry in {**REGISTRY, **FAMILIES}.items():
+        (section,) = [part for part in page.split("\n### ") if f"`{name}`" in part.split("\n", 1)[0]]
+        assert set(re.findall(r"^\| `model\.(\w+)` \|", section, re.MULTILINE)) == {
+            f.name for f in fields(entry.config)
+        }
+
+
+def test_the_presets_set_what_the_page_names() -> None:
+    page = made_pages()["docs/reference/training-settings.md"]
+    for preset in preset_names():
+        config = load_config(preset)
+        assert f"`{preset}`" in page
+        assert all(f"| `model.{name}` |" in page for name in config.model_settings)
 
 
 def test_every_call_of_the_api_has_one_request() -> None:

@@ -227,8 +227,12 @@ Arguments = Callable[[Workplace, Path], Sequence[object]]
     ("arguments", "message"),
     [
         (lambda p, t: p.training(t / "x", "--set", "epochs"), "--set epochs: expected name=value"),
-        (lambda p, t: p.training(t / "x", "--set", "epochs=0"), "settings.toml: epochs: Input should be greater"),
-        (lambda p, t: p.training(t / "x", "--set", "seed=NaN"), "settings.toml: seed: "),
+        (lambda p, t: p.training(t / "x", "--set", "epochs=0"), "--set: epochs: Input should be greater"),
+        (lambda p, t: p.training(t / "x", "--set", "seed=NaN"), "--set: seed: "),
+        (
+            lambda p, t: p.training(t / "x", "--set", "epoch=1"),
+            "--set: there is no setting `epoch`; did you mean `epochs`",
+        ),
         (lambda p, t: p.training(t / "x", "--set", "model.depth=3"), "model.depth: ktup has no such setting"),
         (lambda p, t: p.training(t / "x", "--set", "model.name=bert"), "model.name: 'bert' is none of"),
         (

@@ -37,7 +37,13 @@ def test_the_presets_of_the_handbook_are_there() -> None:
         ({"joint_weight": 1.1}, "joint_weight: Input should be less than or equal to 1, got 1.1"),
         ({"joint_weight": float("nan")}, "joint_weight: "),
         ({"protocol": "loose"}, "protocol: Input should be 'strict' or 'paper', got 'loose'"),
-        ({"epoch": 3}, "epoch: Extra inputs are not permitted, got 3"),
+        ({"epoch": 3}, "there is no setting `epoch`; did you mean `epochs`?"),
+        ({"norm": "l1"}, "there is no setting `norm`; there are `model`, `protocol`, `seed`, "),
+        ({"learning_rate": 0.1}, "there is no setting `learning_rate`; did you mean `optimiser.learning_rate`?"),
+        ({"sharpnes": 3}, "there is no setting `sharpnes`; did you mean `recommendation.sharpness` or `completion.s"),
+        ({"optimizer": {"name": "adam"}}, "there is no section `optimizer`; did you mean `optimiser`?"),
+        ({"optimiser": {"lr": 0.1}}, "there is no setting `optimiser.lr`; there are `optimiser.name`, `optimiser.l"),
+        ({"model": {"name": "ktup", "norm": "l1"}, "nrom": 1}, "there is no setting `nrom`; did you mean `model.norm`"),
         ({"optimiser": {"learning_rate": 0}}, "optimiser.learning_rate: "),
         ({"optimiser": {"learning_rate": float("inf")}}, "optimiser.learning_rate: "),
         ({"optimiser": {"weight_decay": -0.1}}, "optimiser.weight_decay: "),
@@ -122,8 +128,13 @@ def test_an_unknown_preset_lists_the_presets_that_there_are() -> None:
 
 
 def test_an_override_below_a_value_names_both() -> None:
-    with pytest.raises(ConfigError, match=r"epochs\.x: epochs is a value, not a section"):
+    with pytest.raises(ConfigError, match=r"^--set: epochs\.x: epochs is a value, not a section"):
         load_config("sample", {"epochs.x": 3})
+
+
+def test_a_bad_override_is_not_blamed_on_the_file() -> None:
+    with pytest.raises(ConfigError, match=r"^--set: there is no setting `epoch`; did you mean `epochs`\?$"):
+        load_config("sample", {"epoch": 1})
 
 
 def test_settings_cannot_be_changed_once_read() -> None:

@@ -101,8 +101,11 @@ def test_warm_starts_are_kept_in_their_order(file: Path) -> None:
         ("[systems.ktup]\n", "systems.ktup: 'ktup' is none of the systems fm, bprmf, "),
         ("systems = 3\n", "systems: expected sections, as in [systems.bprmf]"),
         ("[systems]\nbprmf = 3\n", "systems: expected sections, as in [systems.bprmf]"),
-        ('[systems.bprmf]\n"recommendation.sharp" = 7.0\n', "systems.bprmf: recommendation.sharp: Extra inputs"),
-        ('[systems.bprmf]\n"epoch" = 7\n', "systems.bprmf: epoch: Extra inputs are not permitted, got 7"),
+        (
+            '[systems.bprmf]\n"recommendation.sharp" = 7.0\n',
+            "systems.bprmf: there is no setting `recommendation.sharp`; did",
+        ),
+        ('[systems.bprmf]\n"epoch" = 7\n', "systems.bprmf: there is no setting `epoch`; did you mean `epochs`?"),
         ('[systems.bprmf]\n"epochs.x" = 7\n', "systems.bprmf: epochs.x: epochs is a value, not a section"),
         ('[systems.bprmf]\n"epochs" = 0\n', "systems.bprmf: epochs: Input should be greater than or equal to 1, got 0"),
         ('[systems.bprmf]\n"model.norm" = "l1"\n', "systems.bprmf: model.norm: bprmf has no such setting"),
@@ -136,9 +139,9 @@ def test_an_unknown_system_is_refused_with_those_that_there_are(file: Path) -> N
 @pytest.mark.parametrize(
     ("overrides", "message"),
     [
-        ({"epoch": 3}, "mine.toml: epoch: Extra inputs are not permitted, got 3"),
-        ({"model.norm": "l1"}, "mine.toml: model.norm: bprmf has no such setting"),
-        ({"model.name": "fm"}, "mine.toml: model.name: 'fm' is not the system 'bprmf'"),
+        ({"epoch": 3}, "--set: there is no setting `epoch`; did you mean `epochs`?"),
+        ({"model.norm": "l1"}, "--set: model.norm: bprmf has no such setting"),
+        ({"model.name": "fm"}, "--set: model.name: 'fm' is not the system 'bprmf'"),
     ],
 )
 def test_an_unknown_override_is_named(file: Path, overrides: dict[str, Any], message: str) -> None:
