@@ -10,6 +10,7 @@ import typer
 from pydantic import TypeAdapter, ValidationError
 
 from app.cli_answers import console, lines_of, tables_of
+from app.cli_call_help import described
 from app.client import Client
 from app.client.every_call import EveryCall
 from app.client.methods import Lines, Method, Paged
@@ -118,4 +119,5 @@ for _name, _method in vars(EveryCall).items():
         _help = inspect.getdoc(_method.make) or ""
         if isinstance(_method, Paged):
             _help = f"Go through all pages. {_help}"
-        calls.command(name=_name.replace("_", "-"))(_command(_name, _method.make, _help))
+        _of_name = calls.command(name=_name.replace("_", "-"), cls=described(_method.make))
+        _of_name(_command(_name, _method.make, _help))

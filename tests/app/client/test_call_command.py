@@ -1,18 +1,24 @@
 """`python -m app call`: every call of a running server from the command line."""
 
 import json
+import subprocess
+import sys
 from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import pytest
 import typer
 
 from app.cli import main
 from app.cli_call import calls
+from app.cli_call_help import descriptions
 from app.client.every_call import EveryCall
 from app.client.methods import Lines, Method
 from tests.app.client.conftest import Address
 
 Run = Callable[..., tuple[int, str, str]]
+ROOT = Path(__file__).parents[3]
 
 
 @pytest.fixture
@@ -75,3 +81,30 @@ def test_mistakes_are_one_line_with_a_code_and_no_trace(run: Run) -> None:
     assert (code, "GET /health/live" in err) == (2, True)
     code, _, err = run("user", "")
     assert (code, "user_id: expected an id, found nothing" in err, "Traceback" in err) == (2, True, False)
+
+
+def test_help_says_of_every_value_what_the_api_says_of_it() -> None:
+    group: Any = typer.main.get_command(calls)
+    n_told = 0
+    for name, command in group.commands.items():
+        told = descriptions(getattr(EveryCall, name.replace("-", "_")).make)
+        assert set(told) == {parameter.name for parameter in command.params if parameter.name != "help"}, name
+        assert all(text.strip() for text in told.values()), name
+        assert "%2F" not in " ".join(told.values()), name  # the client encodes ids
+        n_told += len(told)
+    assert n_told > 100
+
+
+def test_help_shows_it(run: Run) -> None:
+    code, out, _ = run("complete", "--help")
+    assert (code, "Candidates to return. Default: 10." in out, "Id of the tail entity." in out) == (0, True, True)
+    assert "Settings to change, by their dotted names. JSON." in run("start-job", "--help")[1]
+    assert "A JSON list; each entry has head, relation, tail." in run("add-facts", "--help")[1]
+    assert "May be repeated." in run("similar", "--help")[1]
+
+
+def test_a_call_reads_no_api_on_its_way() -> None:
+    code = "import sys; sys.argv = ['app', 'call', '--url', 'http://127.0.0.1:1', 'live']\n"
+    code += "from app.cli import main\ntry:\n    main()\nexcept SystemExit:\n    pass\n"
+    code += "assert 'app.routers.api' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, cwd=ROOT)
