@@ -86,7 +86,7 @@ export function Combobox({ label, hint, search, onPick, onText, clear = false, f
         <span>${each.name}</span>${each.note && html`<span class="muted small">${each.note}</span>`}</li>`)}
     </ul>
     <p class="hidden" role="status">${shown ? `${found.length} found` : ""}</p>
-    ${shown && !found.length && text && html`<p class="muted small">Nothing is called so. Try fewer letters.</p>`}
+    ${shown && !found.length && text && html`<p class="muted small">No match.</p>`}
     ${problem && html`<p class="error small" role="alert">${problem.detail}</p>`}
   </div>`;
 }

@@ -17,7 +17,7 @@ export async function findEntities(query, signal) {
 
 export async function findPeople(prefix, signal) {
   const { users } = await get("/users", { prefix: prefix || undefined, limit: MOST }, signal);
-  return users.map((user) => ({ id: user.user_id, name: user.user_id, note: met(user.n_items) }));
+  return users.map((user) => ({ id: user.user_id, name: user.user_id, note: inHistory(user.n_items) }));
 }
 
-export const met = (n) => (n === 1 ? "1 item met" : `${n} items met`);
+export const inHistory = (n) => (n === 1 ? "1 item in history" : `${n} items in history`);

@@ -15,7 +15,7 @@ export function Card({ item, moved, onWhy }) {
       ${item.new_item && html`<span class="badge plain" title="It came after training, and is placed by its facts alone.">new item</span>`}
       ${why && html`<${Status} status=${why.status} />`}
     </div>
-    <p class="why">${why ? why.text : "What most people met: popular items have no personal reason."}</p>
+    <p class="why">${why ? why.text : "One of the most popular items, which have no personal reason."}</p>
     ${why && onWhy && html`<button type="button" class="quiet" onClick=${() => onWhy(item)}
       aria-label=${`Show the reason for ${titleOf(item)}`}>Show the reason</button>`}</div>
     ${why && html`<${Shares} preferences=${why.preferences} />`}

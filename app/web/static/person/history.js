@@ -1,4 +1,4 @@
-// What somebody met, newest first.
+// The items of somebody's history, newest first.
 
 import { html, useState } from "../vendor/preact-htm.js";
 import { get, path } from "../lib/api.js";
@@ -11,10 +11,10 @@ export function History({ user }) {
   const load = useLoad((signal) => get(path`/users/${user}/history`, { limit }, signal), [user, limit]);
   return html`<${Loaded} load=${load} what="Reading the history…">
     ${(page) => page.items.length
-      ? html`<ol class="history">${page.items.map((each) => html`<li key=${each.item_id}>${titleOf(each)}
+      ? html`<ol class="history">${page.items.map((each) => html`<li key=${each.item_id}>${titleOf(each)}${" "}
             <span class="muted small">${note(each)}</span></li>`)}</ol>
           ${page.next_cursor && limit < 1000 && html`<button type="button" class="quiet" onClick=${() => setLimit(Math.min(limit * 4, 1000))}>Show more</button>`}`
-      : html`<${Empty}>Nothing was met yet.<//>`}
+      : html`<${Empty}>The history is empty.<//>`}
   <//>`;
 }
 

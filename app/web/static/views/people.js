@@ -3,10 +3,10 @@
 import { html, useEffect, useRef, useState } from "../vendor/preact-htm.js";
 import { get, path, post } from "../lib/api.js";
 import { Combobox } from "../lib/combobox.js";
-import { findPeople, met } from "../lib/find.js";
+import { findPeople, inHistory } from "../lib/find.js";
 import { useLoad } from "../lib/load.js";
 import { go, href } from "../lib/route.js";
-import { Empty, Loaded } from "../lib/parts.js";
+import { Empty, Loaded, Trouble } from "../lib/parts.js";
 import { Card, moves } from "../person/card.js";
 import { History } from "../person/history.js";
 import { Reason } from "../person/reason.js";
@@ -15,9 +15,9 @@ import { WhyNot } from "../person/whynot.js";
 
 const LIMIT = 10;
 const STRATEGY = {
-  personalized: "from the vector that was trained",
+  personalized: "from the trained user vector",
   fold_in: "folded in from the history, without retraining",
-  popular: "what most people met: nothing personal is known",
+  popular: "the most popular items: nothing personal is known",
 };
 
 export function People({ route }) {
@@ -30,13 +30,16 @@ export function People({ route }) {
 }
 
 function Everybody() {
-  const load = useLoad((signal) => get("/users", { limit: 24 }, signal), []);
+  const [limit, setLimit] = useState(24);
+  const load = useLoad((signal) => get("/users", { limit }, signal), [limit]);
   return html`<section aria-label="People">
     <p class="lead">Pick somebody. Every card says why it is there, and whether stored facts support that.</p>
     <${Loaded} load=${load} what="Looking who is there…">
       ${(page) => page.users.length
         ? html`<ul class="tiles">${page.users.map((user) => html`<li><a href=${href("people", user.user_id)}>
-            <strong>${user.user_id}</strong><span class="muted small">${met(user.n_items)}</span></a></li>`)}</ul>`
+            <strong>${user.user_id}</strong><span class="muted small">${inHistory(user.n_items)}</span></a></li>`)}</ul>
+          ${page.next_cursor && html`<p class="row muted small">The first ${page.users.length}. Type an id above to find others.
+            ${limit < 1000 && html`<button type="button" class="quiet" onClick=${() => setLimit(Math.min(limit * 4, 1000))}>Show more</button>`}</p>`}`
         : html`<${Empty}>Nobody is stored yet. Import a data set (“python -m app import DIR”), or start with an <a href=${href("session")}>anonymous session</a>.<//>`}
     <//>
   </section>`;
@@ -49,6 +52,7 @@ function Person({ user }) {
   const profile = useLoad((signal) => get(path`/users/${user}/preferences`, {}, signal), [user, round]);
   const before = useBefore(list.data, round);
   const steered = () => again((n) => n + 1);
+  if (list.problem?.code === "unknown_user") return html`<${Trouble} problem=${list.problem} />`;
   return html`<div class="person">
     <aside aria-label=${`About ${user}`}>
       <${Panel} title="Steer" open=${true}>
@@ -86,7 +90,7 @@ export function List({ data, before, onWhy }) {
     ${data.items.length
       ? html`<ol class="cards">${data.items.map((item) => html`<${Card} key=${item.item_id} item=${item}
           moved=${moved ? moved.get(item.item_id) : null} onWhy=${onWhy} />`)}</ol>`
-      : html`<${Empty}>Nothing is left to recommend: everything there is was met already.<//>`}`;
+      : html`<${Empty}>Nothing is left to recommend: every item is already in the history.<//>`}`;
 }
 
 /** A part of the side that can be closed; closed at first where there is little room. */

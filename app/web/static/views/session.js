@@ -29,8 +29,8 @@ export function Session() {
     <${Combobox} label="Something you like" hint="A title" search=${findItems} clear=${true} onPick=${like} />
     ${liked.length > 0 && html`<ul class="chips" aria-label="Liked">${liked.map((each) => html`<li key=${each.id}>
       <button type="button" class="chip on" aria-label=${`No longer like ${each.name}`} onClick=${() => unlike(each.id)}>${each.name} <span aria-hidden="true">✕</span></button></li>`)}</ul>`}
-    <${Loaded} load=${popular} what="Looking what most people met…">
-      ${(page) => html`<p class="muted small" id="often">What most people met:</p>
+    <${Loaded} load=${popular} what="Looking what is popular…">
+      ${(page) => html`<p class="muted small" id="often">Most popular</p>
         <ul class="chips" aria-labelledby="often">${page.items.filter((each) => !ids.includes(each.item_id)).map((each) => html`<li key=${each.item_id}>
         <button type="button" class="chip" aria-label=${`Like ${titleOf(each)}`} onClick=${() => like({ id: each.item_id, name: titleOf(each) })}>
           <span aria-hidden="true">+</span> ${titleOf(each)}</button></li>`)}</ul>`}
