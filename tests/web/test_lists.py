@@ -1,6 +1,7 @@
 """Lists in the browser: search, cards, the picture of a reason, steering, why not, sessions, and ids of any kind."""
 
 import re
+from typing import Any
 from urllib.parse import quote
 
 import httpx
@@ -24,6 +25,11 @@ def test_somebody_is_found_by_how_the_id_begins_and_the_cards_are_the_list_of_th
     tab = open_tab(sample)
     tab.page.goto(sample)
     tab.page.locator(".tiles li").nth(23).wait_for()
+    assert tab.page.get_by_text("The first 24. Type an id above to find others.").count() == 1
+    assert tab.page.locator(".tiles li").count() == 24
+    tab.page.get_by_role("button", name="Show more").click()
+    tab.page.locator(".tiles li").nth(95).wait_for()
+    assert tab.page.get_by_text("The first 96.").count() == 1
     tab.shot("people")
     tab.page.get_by_role("combobox", name="Whose list?").fill("u03")
     tab.page.get_by_role("option").nth(9).wait_for()
@@ -54,18 +60,81 @@ def test_the_picture_of_a_reason_shows_history_facts_and_item_and_the_list_says_
     picture.wait_for()
     tab.shot("reason")
     full = httpx.get(f"{sample}/users/u001/recommendations/{item['item_id']}/explanation").json()["explanation"]
-    facts = {tuple(fact) for evidence in full["evidence"] for fact in evidence["facts"]}
+    evidence = {each["history_item"]: each for each in (item["explanation"]["evidence"][0], *full["evidence"])}  # type: ignore[index]
+    facts = {tuple(fact) for each in evidence.values() for fact in each["facts"]}
     assert tab.page.locator("dialog .facts li").count() == len(facts) >= 2
     first = full["preferences"][0]
     share = f"{round(100 * first['share'])}"
     preference = " ".join(picture.locator(".node.preference text").all_text_contents())
     assert re.sub(r"\s+", " ", preference) == f"{first['label']} {share} %"
     assert " ".join(picture.locator(".node.goal text").all_text_contents()) == item["title"]
-    assert picture.locator(".node.met").count() == len(full["evidence"])
+    assert picture.locator(".node.met").count() == len(evidence)
     assert f"{first['label']} with {share}" in picture.get_attribute("aria-label").replace("\u00a0", " ")
-    # What was tried stands beside it: the place without the first preference.
-    row = tab.page.locator("dialog tbody tr").first.inner_text()
-    assert row.split("\t")[2].startswith(str(first["without"]["rank"]))
+    # What was tried stands beside it: score and place without the first preference.
+    score, place = tab.page.locator("dialog tbody tr").first.inner_text().split("\t")[2:4]
+    assert score.startswith(f"{first['without']['score']:.3f}")
+    assert place.startswith(str(first["without"]["rank"]))
+
+
+def test_where_the_card_names_another_item_than_the_full_reason_the_dialog_says_why_and_shows_both(
+    sample: str, open_tab: OpenTab
+) -> None:
+    def differing() -> tuple[str, dict[str, Any], dict[str, Any]]:
+        """A pair whose sentences differ, grounded by a score that falls while the place may stay."""
+        for number in range(1, 100):
+            for item in asked(sample, f"u{number:03}"):
+                card: dict[str, Any] = item["explanation"]  # type: ignore[assignment]
+                pair = httpx.get(f"{sample}/users/u{number:03}/recommendations/{item['item_id']}/explanation").json()
+                full = pair["explanation"]
+                named = card["evidence"][:1]
+                if card["status"] == full["status"] == "grounded" and named[0]["history_item"] not in {
+                    each["history_item"] for each in full["evidence"]
+                }:
+                    return f"u{number:03}", item, pair
+        pytest.fail("no reason in full leaves out what its card names")
+
+    user, item, pair = differing()
+    (named, *_), full = item["explanation"]["evidence"], pair["explanation"]
+    assert item["explanation"]["text"] != full["text"]
+    tab = open_tab(sample)
+    tab.open(f"people/{user}")
+    tab.page.get_by_role("button", name=f"Show the reason for {item['title']}", exact=True).click()
+    dialog = tab.page.get_by_role("dialog")
+    dialog.get_by_role("img").wait_for()
+    tab.shot("reason-of-card-and-dialog")
+    told = dialog.inner_text()
+    assert full["text"] in told
+    assert "The card names the most specific shared fact; here the history item whose removal lowers the score" in told
+    for name in (named["history_item"], full["evidence"][0]["history_item"]):
+        title = httpx.get(f"{sample}/items/{name}").json()["title"]
+        assert dialog.locator(".facts").get_by_role("link", name=title, exact=True).count() >= 1
+    # What the badge says can be seen: the score falls without the first preference.
+    without = full["preferences"][0]["without"]["score"]
+    assert without < pair["score"]
+    assert dialog.locator("tbody tr").first.inner_text().split("\t")[2] == f"{without:.3f} ▼"
+
+
+def test_titles_with_commas_are_told_apart_where_several_would_have_to_be_taken_back(
+    sample: str, open_tab: OpenTab
+) -> None:
+    def several() -> tuple[str, str, list[str]]:
+        for number in range(1, 100):
+            for item in asked(sample, f"u{number:03}"):
+                pair = httpx.get(f"{sample}/users/u{number:03}/recommendations/{item['item_id']}/explanation").json()
+                removed: list[str] = pair["explanation"]["counterfactual"]["remove"]
+                if len(removed) > 2:
+                    return f"u{number:03}", str(item["title"]), removed
+        pytest.fail("two are always enough")
+
+    user, title, removed = several()
+    titles = [httpx.get(f"{sample}/items/{each}").json()["title"] for each in removed]
+    tab = open_tab(sample)
+    tab.open(f"people/{user}")
+    tab.page.get_by_role("button", name=f"Show the reason for {title}", exact=True).click()
+    line = tab.page.get_by_role("dialog").locator("p", has_text="in the history,")
+    line.get_by_text(titles[-1]).wait_for()
+    assert line.locator("strong").all_inner_texts() == titles
+    assert line.inner_text().startswith(f"Without {', '.join(titles[:-1])} and {titles[-1]} in the history,")
 
 
 def test_a_slider_ranks_again_says_what_moved_and_reset_restores_the_list(sample: str, open_tab: OpenTab) -> None:

@@ -1,7 +1,7 @@
 // The picture of section 6.7 of the paper: what somebody met → facts → the item, and the preference with its share.
 
 import { get } from "../lib/api.js";
-import { entityName, item, readable, titleOf } from "../lib/names.js";
+import { entityName, item, relationName, titleOf } from "../lib/names.js";
 import { percent } from "../lib/parts.js";
 
 /**
@@ -11,7 +11,7 @@ import { percent } from "../lib/parts.js";
 export async function reasonGraph(who, itemId, explanation) {
   const [goal, ...met] = await Promise.all([itemId, ...explanation.evidence.map((e) => e.history_item)].map(item));
   const labels = new Map(explanation.preferences.map((each) => [each.relation_id, each.label]));
-  const named = (relation) => labels.get(relation) ?? readable(relation);
+  const named = async (relation) => labels.get(relation) ?? relationName(relation);
   const nodes = new Map();
   const edges = new Map();
   const node = (id, name, kind) => nodes.has(id) || nodes.set(id, { id, name, kind });
@@ -29,8 +29,9 @@ export async function reasonGraph(who, itemId, explanation) {
       const accepted = evidence.origin === "accepted" && (await wasAccepted(head, relation, tail));
       const [from, to] = await Promise.all([head, tail].map((end) => place(end, ends, node)));
       const [left, right] = inOrder(from, to, start);
-      edge(left.id, right.id, named(relation), accepted ? "accepted" : "fact");
-      const fact = { headId: head, head: from.name(nodes), relation: named(relation), tailId: tail, tail: to.name(nodes), accepted };
+      const name = await named(relation);
+      edge(left.id, right.id, name, accepted ? "accepted" : "fact");
+      const fact = { headId: head, head: from.name(nodes), relation: name, tailId: tail, tail: to.name(nodes), accepted };
       if (!facts.some((f) => f.headId === head && f.relation === fact.relation && f.tailId === tail)) facts.push(fact);
     }
   }

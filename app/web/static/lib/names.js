@@ -43,6 +43,9 @@ export function relationNames() {
   return relations;
 }
 
+/** Give a relation's name. */
+export const relationName = (id) => relationNames().then((names) => names.get(id) ?? readable(id), () => readable(id));
+
 export const titleOf = (item) => item.title ?? item.item_id;
 
 /** The last part of an id, in words: `http://…/musicComposer` is “music composer”. */

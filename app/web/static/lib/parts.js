@@ -1,6 +1,7 @@
 // Small parts that every view is made of.
 
 import { html, useEffect, useState } from "../vendor/preact-htm.js";
+import { titleOf } from "./names.js";
 
 export const percent = (share) => `${share > 0 && share < 0.005 ? "<1" : Math.round(100 * share)}\u00a0%`;
 export const figure = (value) => (value === null || value === undefined ? "–" : Number(value.toFixed(4)).toString());
@@ -74,6 +75,12 @@ export function Loaded({ load, what, children }) {
   if (load.problem) return html`<${Trouble} problem=${load.problem} retry=${load.reload} />`;
   if (load.data === null) return html`<${Loading} what=${what} />`;
   return children(load.data);
+}
+
+/** Titles, each marked for itself, as there are titles with commas; "…" while `items` are looked up. */
+export function Titles({ items }) {
+  if (!items) return "…";
+  return items.map((each, n) => html`${n === 0 ? "" : n < items.length - 1 ? ", " : " and "}<strong>${titleOf(each)}</strong>`);
 }
 
 /** How much of the weight each preference has, as bars and as numbers. */

@@ -5,7 +5,7 @@ import { get, path } from "../lib/api.js";
 import { useLoad } from "../lib/load.js";
 import { item as itemOf, titleOf } from "../lib/names.js";
 import { href } from "../lib/route.js";
-import { Loaded, Loading, Status, percent } from "../lib/parts.js";
+import { Loaded, Loading, Status, Titles, percent } from "../lib/parts.js";
 import { Picture } from "../graph/picture.js";
 import { reasonGraph } from "../graph/reason.js";
 import { Dialog } from "./dialog.js";
@@ -30,19 +30,34 @@ function Explained({ pair, who, item, limit }) {
   const why = pair.explanation;
   if (!why) return html`<p>Its numbers are not finite: there is no reason to tell.</p>`;
   return html`<p class="lead">${why.text}</p>
+    <${Otherwise} card=${item.explanation} why=${why} />
     <p class="row"><${Status} status=${why.status} /><span class="muted">
       Place ${pair.rank}, score ${pair.score.toFixed(3)};
       ${why.mode === "hard" ? " one preference for the pair." : " a mixture of preferences."}</span></p>
     <${Drawn} who=${who} item=${item} why=${why} />
-    <${Tried} preferences=${why.preferences} rank=${pair.rank} />
+    <${Tried} preferences=${why.preferences} pair=${pair} />
     ${why.counterfactual && html`<${Counterfactual} found=${why.counterfactual} limit=${limit} title=${titleOf(item)} />`}`;
+}
+
+/** Why the card told it otherwise, where it did: it comes from the summary, which tries less. */
+function Otherwise({ card, why }) {
+  if (!card || card.text === why.text) return null;
+  return html`<p class="muted">${card.status === why.status
+    ? "The card names the most specific shared fact; here the history item whose removal lowers the score most comes first."
+    : "The card goes by the score alone; here everything was ranked again, and the place without the first preference counts too."}</p>`;
+}
+
+/** A reason with what its card names. */
+function withCard(why, card) {
+  const named = card?.evidence[0];
+  return !named || why.evidence.some((each) => each.history_item === named.history_item) ? why : { ...why, evidence: [...why.evidence, named] };
 }
 
 function Drawn({ who, item, why }) {
   const [made, set] = useState(null);
   useEffect(() => {
     let wanted = true;
-    reasonGraph(who, item.item_id, why).then((result) => wanted && set(result));
+    reasonGraph(who, item.item_id, withCard(why, item.explanation)).then((result) => wanted && set(result));
     return () => {
       wanted = false;
     };
@@ -59,15 +74,18 @@ function Drawn({ who, item, why }) {
       : html`<p class="muted">No stored fact ties it to the history: the model places it near what was liked, and that is all there is to say.</p>`}`;
 }
 
-function Tried({ preferences, rank }) {
+const Fell = () => html` <span class="moved down">▼</span>`;
+
+function Tried({ preferences, pair }) {
   const tried = preferences.some((each) => each.without);
   return html`<h3>The preferences</h3>
     <div class="scroll" tabindex="0" role="region" aria-label="Preferences"><table>
       <thead><tr><th scope="col">preference</th><th scope="col">share</th>
-        ${tried && html`<th scope="col">place without it</th><th scope="col">place by it alone</th>`}</tr></thead>
+        ${tried && html`<th scope="col">score without it</th><th scope="col">place without it</th><th scope="col">place by it alone</th>`}</tr></thead>
       <tbody>${preferences.map((each) => html`<tr>
         <th scope="row">${each.label}</th><td>${percent(each.share)}</td>
-        ${tried && html`<td>${each.without?.rank ?? "–"}${each.without && each.without.rank > rank ? html` <span class="moved down">▼</span>` : ""}</td>
+        ${tried && html`<td>${each.without?.score.toFixed(3) ?? "–"}${each.without?.score < pair.score && html`<${Fell} />`}</td>
+          <td>${each.without?.rank ?? "–"}${each.without?.rank > pair.rank && html`<${Fell} />`}</td>
           <td>${each.only?.rank ?? "–"}</td>`}
       </tr>`)}</tbody>
     </table></div>`;
@@ -85,6 +103,5 @@ function Counterfactual({ found, limit, title }) {
   if (!found.remove.length) {
     return html`<p class="muted">What would have to be different? ${_NOT_FOUND[found.reason] ?? "Nothing was found"}.</p>`;
   }
-  const names = (load.data ?? []).map(titleOf).join(", ");
-  return html`<p>Without <strong>${names || "…"}</strong> in the history, ${title} would be at place ${found.rank}, behind the first ${limit}.</p>`;
+  return html`<p>Without <${Titles} items=${load.data} /> in the history, ${title} would be at place ${found.rank}, behind the first ${limit}.</p>`;
 }
