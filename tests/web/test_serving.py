@@ -119,5 +119,5 @@ def test_the_page_is_light() -> None:
     first = [SITE.files[name] for name in re.findall(rf"/static/{SITE.version}/([^\"]+)\"", page)]
     first = [*dict.fromkeys(first), SITE.pages["explorer.html"]]
     assert len(first) > 20
-    assert sum(len(asset.zipped) for asset in first) < 50_000
-    assert sum(len(asset.content) for asset in first) < 120_000
+    assert sum(len(asset.zipped) for asset in first) < 52_000
+    assert sum(len(asset.content) for asset in first) < 126_000

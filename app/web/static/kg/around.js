@@ -1,4 +1,4 @@
-// What surrounds an entity, as a picture: some of the facts that lead to it, and of those about it.
+// What surrounds an entity, as a picture: some of the facts with it as tail, and of those with it as head.
 
 import { html, useMemo } from "../vendor/preact-htm.js";
 import { readable } from "../lib/names.js";

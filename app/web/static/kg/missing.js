@@ -5,24 +5,31 @@ import { get } from "../lib/api.js";
 import { useLoad } from "../lib/load.js";
 import { readable } from "../lib/names.js";
 import { href } from "../lib/route.js";
-import { Empty, Loaded, percent } from "../lib/parts.js";
-import { Decide, Predict } from "./decide.js";
+import { Empty, Loaded } from "../lib/parts.js";
+import { Decide, Predict, Reviewer, likely, outcome, rated } from "./decide.js";
 
 export function Missing({ entity, out, into, relations, review, round, onDecided }) {
   const questions = useMemo(() => questionsOf(entity, out, into, relations, review), [entity, out, into, review]);
   const [chosen, choose] = useState(null);
+  const [made, keep] = useState(null);
   const question = questions.find((each) => each.id === chosen) ?? questions[0];
   const id = entity.entity_id;
   const load = useLoad(question ? (signal) => ask(id, question, signal) : null, [id, question?.id, round]);
   if (!question) return null;
+  const changed = (predicted) => {
+    keep(predicted);
+    onDecided();
+  };
+  const elsewhere = made?.predicted > 0 && !load.loading && load.data?.under.size === 0;
   return html`<section aria-label="Missing facts">
     <h2>What may be missing</h2>
     <label for="question">Ask the model for</label>
     <select id="question" value=${question.id} onChange=${(e) => choose(e.target.value)}>
       ${questions.map((each) => html`<option value=${each.id}>${each.name}</option>`)}</select>
     <${Loaded} load=${load} what="Ranking what may be missing…">
-      ${(found) => html`<${Candidates} found=${found} onDecided=${onDecided} />`}
+      ${(found) => html`<${Candidates} key=${question.id} found=${found} onChanged=${changed} />`}
     <//>
+    <p role="status">${outcome(made)}${elsewhere && " None of it is for this question."}</p>
   </section>`;
 }
 
@@ -51,17 +58,24 @@ async function ask(id, { side, relation }, signal) {
   return { candidates: complete.candidates, under, known: complete.known_excluded };
 }
 
-function Candidates({ found, onDecided }) {
+const CALIBRATED = "Probabilities are calibrated on validation facts; where facts are missing for other reasons, more are true.";
+// Either explains it, and no answer tells which.
+const UNRATED = "Ranked by score. There are no probabilities: the release had fewer than 20 validation facts, or was made from these facts.";
+
+function Candidates({ found, onChanged }) {
+  const [asked, ask] = useState(null);
   if (!found.candidates.length) return html`<${Empty}>Nothing that was seen in this role is missing here.<//>`;
-  return html`<p class="muted small">${found.known > 0 ? `${found.known} stored already, left out. ` : ""}Probabilities are calibrated on validation facts; where facts are missing for other reasons, more are true.</p>
-    <ol class="candidates">${found.candidates.map((each) => html`<li key=${each.entity_id}>
+  const some = rated(found.candidates);
+  return html`<p class="muted small">${found.known > 0 ? `${found.known} stored already, left out. ` : ""}${some ? CALIBRATED : UNRATED}</p>
+    ${asked && html`<${Reviewer} asked=${asked} onNamed=${() => ask(null)} />`}
+    <ol class=${some ? "candidates" : "candidates unrated"}>${found.candidates.map((each) => html`<li key=${each.entity_id}>
       <span class="rank" aria-hidden="true">${each.rank}</span>
       <a href=${href("graph", each.entity_id)}>${each.label ?? readable(each.entity_id)}</a>
-      <span class="share-number">${each.probability === null ? "no probability" : percent(each.probability)}</span>
-      <span class="bar" aria-hidden="true"><span style=${{ width: `${100 * (each.probability ?? 0)}%` }}></span></span>
+      ${some && html`<span class="share-number">${likely(each)}</span>
+      <span class=${each.probability === null ? "" : "bar"} aria-hidden="true"><span style=${{ width: `${100 * each.probability}%` }}></span></span>`}
       ${found.under.has(each.entity_id)
-        ? html`<${Decide} candidate=${found.under.get(each.entity_id)} onDecided=${onDecided} />`
+        ? html`<${Decide} candidate=${found.under.get(each.entity_id)} onDecided=${() => onChanged(null)} onNameless=${ask} />`
         : html`<span class="muted small">not under review</span>`}
     </li>`)}</ol>
-    ${found.under.size === 0 && html`<${Predict} onPredicted=${onDecided} />`}`;
+    ${found.under.size === 0 && html`<${Predict} onPredicted=${onChanged} />`}`;
 }

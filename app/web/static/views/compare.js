@@ -5,6 +5,7 @@ import { call, get, path, post, remove } from "../lib/api.js";
 import { Combobox } from "../lib/combobox.js";
 import { findPeople } from "../lib/find.js";
 import { useDo, useLoad } from "../lib/load.js";
+import { metricName } from "../lib/metrics.js";
 import { titleOf } from "../lib/names.js";
 import { go } from "../lib/route.js";
 import { Empty, Loaded, Trouble, figure } from "../lib/parts.js";
@@ -78,7 +79,7 @@ function NotLoaded({ away, a, b, active, experiment, onLoaded }) {
     ${other === null ? html`<p>Choose the active release as one of the two.</p>`
       : runs ? html`<p>An experiment runs between ${experiment.a} and ${experiment.b}; it would end. Compare those two, or end it first.</p>`
         : html`<p>An experiment with the share 0 loads it beside the active one and changes nobody's list. It needs a key that may administer.</p>
-          <button type="button" disabled=${busy} onClick=${() => run()}>${busy ? "Loading…" : `Load ${other} beside, for nobody`}</button>`}
+          <button type="button" disabled=${busy} onClick=${() => run()}>${busy ? "Loading…" : `Load ${other} for comparison (serves nobody)`}</button>`}
     ${problem && html`<${Trouble} problem=${problem} />`}</div>`;
 }
 
@@ -117,10 +118,12 @@ function Figures({ a, b }) {
   return html`<section aria-label="Figures"><h2>Their figures</h2>
     <${Loaded} load=${load} what="Comparing figures…">${(diff) => {
       const rows = diff.metrics.filter((each) => /^(recommendation|completion)\.(?!calibration|users|triples)/.test(each.metric)).reverse();
+      const length = diff.metrics.find((each) => each.metric === "top_n");
+      const topN = length?.change === 0 ? length.release : null;
       return html`${!diff.comparable && html`<p class="notice">Not comparable: measured on ${diff.caveats.map((each) => CAVEATS[each] ?? each).join(", ")}.</p>`}
         ${rows.length ? html`<div class="scroll" tabindex="0" role="region" aria-label="Figures of both releases"><table>
           <thead><tr><th scope="col">figure</th><th scope="col">A</th><th scope="col">B</th><th scope="col">B − A</th></tr></thead>
-          <tbody>${rows.map((each) => html`<tr><th scope="row">${each.metric}</th><td>${figure(each.against)}</td><td>${figure(each.release)}</td><td>${figure(each.change)}</td></tr>`)}</tbody>
+          <tbody>${rows.map((each) => html`<tr><th scope="row">${metricName(each.metric.replace(/^\w+\./, ""), topN)}</th><td>${figure(each.against)}</td><td>${figure(each.release)}</td><td>${figure(each.change)}</td></tr>`)}</tbody>
         </table></div>` : html`<${Empty}>Neither was measured.<//>`}`;
     }}<//></section>`;
 }

@@ -15,7 +15,7 @@ import { Review } from "../kg/review.js";
 const MOST = 200;
 
 export function Knowledge({ route }) {
-  return html`<${Combobox} label="Search the knowledge graph" hint="A film, a person, a genre …" search=${findEntities}
+  return html`<${Combobox} label="Search the knowledge graph" hint="Name of an entity" search=${findEntities}
       onPick=${(found) => go("graph", found.id)} onText=${(text) => go("graph", text)} />
     ${route.id === null ? html`<${Review} />` : html`<${Entity} key=${route.id} id=${route.id} />`}`;
 }
@@ -43,20 +43,22 @@ function Entity({ id }) {
         ? html`<${Empty}>No fact names it yet.<//>`
         : html`<${Around} id=${id} name=${entity.label ?? readable(id)} out=${out} into=${into} />
             <div class="columns">
-              <${Facts} title="Facts about it" facts=${out} end="tail" />
-              <${Facts} title="Facts that lead to it" facts=${into} end="head" />
+              <${Facts} title="Facts with it as head" facts=${out} end="tail" />
+              <${Facts} title="Facts with it as tail" facts=${into} end="head" />
             </div>`}
       <${Missing} entity=${entity} out=${out} into=${into} relations=${relations} review=${review} round=${round} onDecided=${() => again((n) => n + 1)} />
     </article>`}
   <//>`;
 }
 
+/** The facts of one side, each in the order in which it is told; `end` is the other side. */
 function Facts({ title, facts, end }) {
   if (!facts.length) return null;
+  const other = (fact) => html`<a href=${href("graph", fact[end])}>${fact[`${end}_label`] ?? readable(fact[end])}</a>`;
+  const relation = (fact) => html`<span class="relation">${fact.relation_label ?? readable(fact.relation)}</span>`;
   return html`<section aria-label=${title}><h2>${title}</h2><ul class="facts">
     ${facts.map((fact) => html`<li key=${`${fact.relation} ${fact[end]}`}>
-      <span class="relation">${fact.relation_label ?? readable(fact.relation)}</span>${" "}
-      <a href=${href("graph", fact[end])}>${fact[`${end}_label`] ?? readable(fact[end])}</a>
+      ${end === "head" ? other(fact) : relation(fact)}${" "}${end === "head" ? relation(fact) : other(fact)}
       ${fact.origin === "accepted" && html` <span class="badge plain">accepted by a person</span>`}</li>`)}
   </ul>${facts.length === MOST && html`<p class="muted small">The first ${MOST} are shown.</p>`}</section>`;
 }

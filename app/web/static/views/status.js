@@ -3,6 +3,7 @@
 import { html } from "../vendor/preact-htm.js";
 import { get } from "../lib/api.js";
 import { useLoad } from "../lib/load.js";
+import { metricName } from "../lib/metrics.js";
 import { Empty, Loaded, figure, percent } from "../lib/parts.js";
 import { Reasons } from "../status/reasons.js";
 import { Process } from "../status/process.js";
@@ -41,19 +42,19 @@ function Evaluation() {
     ${(measured) => measured.recommendation || measured.completion
       ? html`<p class="muted">Measured once, before it answered: protocol ${measured.protocol ?? "–"}, split ${measured.split ?? "–"}, first ${measured.top_n ?? "–"}, seed ${measured.seed ?? "–"}.</p>
           <div class="columns">
-            <${Table} title="Recommendation" figures=${measured.recommendation} beside=${measured.most_popular} />
-            <${Table} title="Graph completion" figures=${measured.completion} />
+            <${Table} title="Recommendation" figures=${measured.recommendation} topN=${measured.top_n} beside=${measured.most_popular} />
+            <${Table} title="Graph completion" figures=${measured.completion} topN=${measured.top_n} />
           </div>
           <${Calibration} calibration=${measured.calibration} /><${Reasons} reasons=${measured.reasons} />`
       : html`<${Empty}>This release was not measured.<//>`}<//></section>`;
 }
 
-function Table({ title, figures, beside }) {
+function Table({ title, figures, topN, beside }) {
   if (!figures) return null;
-  return html`<div><h3>${title}</h3><table>
+  return html`<div><h3>${title}</h3><div class="scroll" tabindex="0" role="region" aria-label=${`Figures of ${title.toLowerCase()}`}><table>
     <thead><tr><th scope="col">figure</th><th scope="col">release</th>${beside && html`<th scope="col">most popular</th>`}</tr></thead>
-    <tbody>${Object.entries(figures).map(([name, value]) => html`<tr><th scope="row">${name.replace(/_/g, " ")}</th><td>${figure(value)}</td>
-      ${beside && html`<td>${figure(beside[name])}</td>`}</tr>`)}</tbody></table></div>`;
+    <tbody>${Object.entries(figures).map(([name, value]) => html`<tr><th scope="row">${metricName(name, topN)}</th><td>${figure(value)}</td>
+      ${beside && html`<td>${figure(beside[name])}</td>`}</tr>`)}</tbody></table></div></div>`;
 }
 
 function Calibration({ calibration }) {
