@@ -4,7 +4,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 
-from app.errors import JobConflict, JobFinished, StorageUnavailable, UnknownJob
+from app.errors import InvalidQuery, JobConflict, JobFinished, StorageUnavailable, UnknownJob
 from app.operations import JobServiceDep, OnlineServiceDep
 from app.routers.problems import problems
 from app.schemas.jobs import JobBody, JobId, JobList, JobListParameters, JobOrder
@@ -43,7 +43,7 @@ async def cancel_job(job_id: JobId, _none: _None, service: JobServiceDep) -> Job
     return JobBody.of(await service.cancel(job_id))
 
 
-@router.get("/evaluation/online", responses=problems(StorageUnavailable))
+@router.get("/evaluation/online", responses=problems(InvalidQuery, StorageUnavailable))
 async def read_online(parameters: Annotated[OnlineParameters, Query()], service: OnlineServiceDep) -> OnlineBody:
     """Give click-through by release and strategy: lists served, and events that carry their `recommendation_id`."""
     return OnlineBody.of(await service.report(parameters.since, parameters.until))

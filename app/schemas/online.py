@@ -51,8 +51,8 @@ class OnlineGroup(BaseModel):
 class OnlineBody(BaseModel):
     """Online figures by release and strategy. During an experiment, each release has its own lines."""
 
-    since: AwareDatetime = Field(description="From when lists are counted.")
-    until: AwareDatetime = Field(description="Until before when.")
+    since: AwareDatetime = Field(description="From when lists are counted (UTC).")
+    until: AwareDatetime = Field(description="Until before when (UTC).")
     groups: list[OnlineGroup] = Field(description="One for each release and strategy with a list in that time.")
 
     @classmethod

@@ -209,6 +209,39 @@ async def online(client: httpx.AsyncClient) -> dict[str, Any]:
     return body
 
 
+async def test_an_instant_gives_the_same_figures_whatever_zone_it_is_told_in(
+    database: Database, client: httpx.AsyncClient, release_id: str
+) -> None:
+    await ServedRepository(database).store([row("one", NOON, release=release_id)])
+    # From 11:50 until 12:10 in UTC; each query would miss noon, were its zone left out.
+    for since, until in (
+        ("2026-03-01T11:50:00Z", "2026-03-01T12:10:00Z"),
+        ("2026-03-01T13:50:00+02:00", "2026-03-01T14:10:00+02:00"),
+        ("2026-03-01T02:20:00-09:30", "2026-03-01T12:10:00Z"),
+    ):
+        answer = await client.get("/evaluation/online", params={"since": since, "until": until})
+        body = answer.json()
+        assert [group["lists"] for group in body["groups"]] == [1], since
+        assert (body["since"], body["until"]) == ("2026-03-01T11:50:00Z", "2026-03-01T12:10:00Z")
+
+
+@pytest.mark.parametrize(
+    ("query", "field"),
+    [
+        ("until=0001-01-01T00:00:00Z", "until"),
+        ("until=9999-12-31T23:59:59-14:00", "until"),
+        ("since=0001-01-01T00:00:00%2B14:00", "since"),
+        ("since=0001-01-01T00:00:00%2B14:00&until=2026-01-01T00:00:00Z", "since"),
+    ],
+)
+async def test_a_time_that_leaves_the_calendar_is_422_and_named(
+    client: httpx.AsyncClient, query: str, field: str
+) -> None:
+    answer = await client.get(f"/evaluation/online?{query}")
+    assert (answer.status_code, answer.json()["code"]) == (422, "invalid_query")
+    assert [error["field"] for error in answer.json()["errors"]] == [field]
+
+
 @pytest.mark.parametrize(
     "query", ["since=2026-01-02T00:00:00Z&until=2026-01-01T00:00:00Z", "since=2026-01-01T00:00:00", "since=x", "a=1"]
 )
