@@ -26,6 +26,8 @@ DEPTH = 500
 KEPT_SECONDS = 900
 """How long a snapshot is kept, and how long a first page can be followed after it may have left the cache."""
 _MOST_LETTERS = 4_096
+_LATEST = 2**63 - 1
+"""No time in seconds is later: beyond, a number need not even fit a `float`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,11 +65,17 @@ class Cursor:
         except (binascii.Error, ValueError, RecursionError):
             raise refused() from None
         match parts:
-            case [str(question), str(release), int(began), *shown] if all(map(_is_id, shown)):
+            case [str(question), str(release), int(began), *shown] if _fits(began, _LATEST) and all(map(_is_id, shown)):
                 return cls(question, release, began, tuple(shown))
-            case [str(question), str(release), str(snapshot), int(offset)] if 0 <= offset <= DEPTH:
-                return cls(question, release, snapshot=snapshot, offset=offset)
+            # A snapshot is a key of the cache: half a surrogate pair could not be asked for.
+            case [str(question), str(release), str(key), int(offset)] if key.isascii() and _fits(offset, DEPTH):
+                return cls(question, release, snapshot=key, offset=offset)
         raise refused()
+
+
+def _fits(number: int, most: int) -> bool:
+    """Whether a number may stand in a cursor: a caller may have made it up, and JSON's `true` is an `int` here."""
+    return not isinstance(number, bool) and 0 <= number <= most
 
 
 def _is_id(part: Any) -> bool:

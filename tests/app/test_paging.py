@@ -142,6 +142,24 @@ async def test_what_is_no_cursor_is_422(client: httpx.AsyncClient, parts: Any) -
         assert [error["field"] for error in answer.json()["errors"]] == ["cursor"]
 
 
+@pytest.mark.parametrize("began", [10**400, 2**63, -1, True], ids=["huge", "2**63", "-1", "true"])
+async def test_a_cursor_with_a_time_that_none_was_given_with_is_422(client: httpx.AsyncClient, began: int) -> None:
+    changed = altered((await page(client))["next_cursor"], began=began)
+    answer = await client.get("/users/u1/recommendations", params={"limit": 2, "cursor": changed})
+    assert (answer.status_code, answer.json()["code"]) == (422, "invalid_query")
+
+
+@pytest.mark.parametrize("changes", [{"snapshot": "ktup:\ud800"}, {"offset": 10**400}, {"offset": True}])
+async def test_a_cursor_with_a_place_that_none_was_given_with_is_422(
+    client: httpx.AsyncClient, changes: dict[str, Any]
+) -> None:
+    second = await page(client, (await page(client))["next_cursor"])
+    answer = await client.get(
+        "/users/u1/recommendations", params={"limit": 2, "cursor": altered(second["next_cursor"], **changes)}
+    )
+    assert (answer.status_code, answer.json()["code"]) == (422, "invalid_query")
+
+
 async def test_ids_too_long_for_a_cursor_are_paged_all_the_same(
     backend: Backend, database: Database, release_id: str, start: Start
 ) -> None:
