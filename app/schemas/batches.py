@@ -10,6 +10,7 @@ from app.schemas.ids import ExternalId
 from app.schemas.problems import Problem
 from app.schemas.recommendations import EXAMPLE as LIST_EXAMPLE
 from app.schemas.recommendations import RecommendationList, RecommendationParameters, render
+from app.schemas.strict import StrictBody
 from app.services.batches import Batch
 from app.services.recommendations import Recommendations
 
@@ -18,10 +19,10 @@ MAX_IN_FULL = 300
 """Items that a batch explains in full: 5 to 9 s of CPU time for the sample, some three times that for MovieLens-1M."""
 
 
-class BatchBody(RecommendationParameters):
+class BatchBody(RecommendationParameters, StrictBody):
     """Which users, and what each of them is asked for; a field that is not known is refused."""
 
-    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"user_ids": ["u1", "u2"], "limit": 3}]})
+    model_config = ConfigDict(json_schema_extra={"examples": [{"user_ids": ["u1", "u2"], "limit": 3}]})
 
     user_ids: list[ExternalId] = Field(
         min_length=1,

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, Field
 from pydantic_core import PydanticCustomError
 
 from app.catalogue import StoredItem, StoredUser
@@ -12,6 +12,7 @@ from app.errors import InvalidQuery
 from app.schemas import cursors
 from app.schemas.events import PageParameters
 from app.schemas.ids import ExternalId
+from app.schemas.strict import StrictBody
 from app.services.erasure import Erasure
 
 _LONGEST_TITLE = 2_000
@@ -31,10 +32,8 @@ Text = Annotated[str, AfterValidator(_storable)]
 """A text for people: valid Unicode without NUL."""
 
 
-class ItemChange(BaseModel):
+class ItemChange(StrictBody):
     """What an item is; what is left out is empty from now on."""
-
-    model_config = ConfigDict(extra="forbid")
 
     title: Text | None = Field(None, max_length=_LONGEST_TITLE, description="Its title.", examples=["Falling Down"])
     entity_id: ExternalId | None = Field(

@@ -9,6 +9,7 @@ from pydantic_core import PydanticCustomError
 from app.feedback import Event, EventType, HistoryItem, Recorded, RejectionCode
 from app.schemas import cursors
 from app.schemas.ids import ExternalId
+from app.schemas.strict import WHOLE, StrictBody
 
 MAX_EVENTS = 1_000
 _LATEST = 253_402_300_799  # the last second of the year 9999
@@ -26,10 +27,8 @@ EVENTS_EXAMPLE = [
 ]
 
 
-class EventBody(BaseModel):
+class EventBody(StrictBody):
     """One thing that a user did."""
-
-    model_config = ConfigDict(extra="forbid")
 
     event_id: ExternalId = Field(description="Names this event for ever: sent again, it is counted as a duplicate.")
     user_id: ExternalId = Field(description="Who; a user who is not stored yet is stored.", examples=["u1"])
@@ -42,8 +41,8 @@ class EventBody(BaseModel):
     value: float | None = Field(
         None, allow_inf_nan=False, description="A number of your scale; a `rating` has to have one.", examples=[4.5]
     )
-    ts: int | None = Field(
-        None, ge=0, le=_LATEST, description="When, in seconds since 1970 (UTC); left out, it is now."
+    ts: Annotated[int, Field(ge=0, le=_LATEST), WHOLE] | None = Field(
+        None, description="When, in seconds since 1970 (UTC); left out, it is now."
     )
     recommendation_id: ExternalId | None = Field(None, description="The list in which the user found the item.")
 

@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from app.schemas.recommendations import ExplanationBody, Finite, Language
+from app.schemas.strict import StrictBody
 from app.services.insights import PairExplanation, Profile, WhyNotAnswer
 from app.steering import LEAST, MOST
 
@@ -23,10 +24,10 @@ _Relation = Annotated[str, Field(description="The relation.", examples=["directo
 _Label = Annotated[str, Field(description="The relation in words.", examples=["director"])]
 
 
-class SteeringChange(BaseModel):
+class SteeringChange(StrictBody):
     """How much more or less of a relation."""
 
-    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"multiplier": 1.5}]})
+    model_config = ConfigDict(json_schema_extra={"examples": [{"multiplier": 1.5}]})
 
     multiplier: Multiplier = Field(
         description="0 to 2, by which the odds are multiplied that this preference is the one that counts: 0 is the "

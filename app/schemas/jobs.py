@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 from fastapi import Path
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
+from app.schemas.strict import StrictBody
 from app.stored_operations import JobRequest, JobRow
 
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")]
@@ -24,10 +25,10 @@ ORDER_EXAMPLE: dict[str, Any] = {
 }
 
 
-class JobOrder(BaseModel):
+class JobOrder(StrictBody):
     """What to train, and what to do with the release that comes of it."""
 
-    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [ORDER_EXAMPLE]})
+    model_config = ConfigDict(json_schema_extra={"examples": [ORDER_EXAMPLE]})
 
     dataset: Name | None = Field(
         None,

@@ -9,6 +9,7 @@ from pydantic_core import PydanticCustomError
 
 from app.schemas.catalogue import Text
 from app.schemas.ids import ExternalId
+from app.schemas.strict import WHOLE, StrictBody
 from app.services.explanations import Explanation
 from app.services.recommendations import RecommendationQuery, Recommendations
 from app.services.texts import DEFAULT_LANGUAGE, language_of
@@ -39,7 +40,7 @@ class RecommendationParameters(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    limit: int = Field(10, ge=1, le=100, description="Items to return.")
+    limit: Annotated[int, WHOLE] = Field(10, ge=1, le=100, description="Items to return.")
     exclude_seen: bool = Field(True, description="Leave out what is in the user's history.")
     exclude: list[ExternalId] = Field(
         [], max_length=1_000, description="Ids of items to leave out, one a parameter; ids not known are ignored."
@@ -106,10 +107,10 @@ class PageOfRecommendations(RecommendationParameters):
         return replace(super().query(user_id, items, accept_language), release=self.release)
 
 
-class RecommendationsBody(PageOfRecommendations):
+class RecommendationsBody(PageOfRecommendations, StrictBody):
     """For whom, and what; a field that is not known is refused."""
 
-    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"items": ["i2", "i5"], "limit": 3}]})
+    model_config = ConfigDict(json_schema_extra={"examples": [{"items": ["i2", "i5"], "limit": 3}]})
 
     user_id: ExternalId | None = Field(None, description="The user; left out for an anonymous session.")
     items: list[ExternalId] = Field(

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Annotated, Literal
 
 from fastapi import Path
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, Field
 
 from app.errors import UnknownCandidate
 from app.review import CandidateFilter, Decision, GapPlace, StoredCandidate
@@ -13,6 +13,7 @@ from app.schemas import cursors
 from app.schemas.catalogue import Text
 from app.schemas.events import PageParameters
 from app.schemas.ids import ExternalId
+from app.schemas.strict import WHOLE, StrictBody
 from app.services.review import Named, NamedCandidates, NamedGaps, Proposal
 
 Finite = Annotated[float, Field(allow_inf_nan=False)]
@@ -106,13 +107,13 @@ class GapList(BaseModel):
         return cls(gaps=bodies, next_cursor=cursors.encode(*page.next) if page.next else None)
 
 
-class PredictionRequest(BaseModel):
+class PredictionRequest(StrictBody):
     """How much is predicted."""
 
-    model_config = ConfigDict(extra="forbid")
-
-    gaps: int = Field(50, ge=1, le=200, description="Gaps to predict for, those that touch most people first.")
-    per_gap: int = Field(3, ge=1, le=10, description="Candidates for each gap, the best ones.")
+    gaps: Annotated[int, WHOLE] = Field(
+        50, ge=1, le=200, description="Gaps to predict for, those that touch most people first."
+    )
+    per_gap: Annotated[int, WHOLE] = Field(3, ge=1, le=10, description="Candidates for each gap, the best ones.")
     least_share: Finite = Field(0.5, ge=0, le=1, description=_EXPECTED)
 
 
@@ -253,10 +254,8 @@ def _not_blank(text: str) -> str:
     return text
 
 
-class DecisionBody(BaseModel):
+class DecisionBody(StrictBody):
     """A decision about a candidate."""
-
-    model_config = ConfigDict(extra="forbid")
 
     decision: Literal["accept", "reject"] = Field(
         description="`accept`: the fact is stored at once, with the origin `accepted`. `reject`: it is not predicted "
