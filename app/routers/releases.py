@@ -6,6 +6,7 @@ from fastapi import APIRouter, Query
 
 from app.dependencies import ReleaseManagerDep
 from app.errors import (
+    InvalidQuery,
     NoActiveRelease,
     NoExperiment,
     NoFormerRelease,
@@ -60,7 +61,7 @@ async def read_experiment(_none: _None, service: ReleaseManagerDep) -> Experimen
 
 @router.post(
     "/releases/ab",
-    responses=problems(NoActiveRelease, UnknownRelease, ReleaseRefused, StorageUnavailable),
+    responses=problems(InvalidQuery, NoActiveRelease, UnknownRelease, ReleaseRefused, StorageUnavailable),
 )
 async def start_experiment(order: ExperimentOrder, _none: _None, service: ReleaseManagerDep) -> ExperimentBody:
     """Answer a share of the users with a second release; a running experiment ends first.

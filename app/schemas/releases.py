@@ -4,9 +4,10 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field
 
 from app.schemas.ids import ExternalId
+from app.schemas.strict import StrictBody
 from app.services.comparison import Comparison, Evaluation
 from app.services.releases import Activation, ListedRelease
 from app.stored_operations import ExperimentRow
@@ -141,20 +142,14 @@ class EvaluationBody(BaseModel):
         )
 
 
-class ExperimentOrder(BaseModel):
+class ExperimentOrder(StrictBody):
     """Which two releases are to answer side by side."""
 
-    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"a": None, "b": "r2", "share": 0.1}]})
+    model_config = ConfigDict(json_schema_extra={"examples": [{"a": None, "b": "r2", "share": 0.1}]})
 
     a: ExternalId | None = Field(None, description="The release for everybody else; the active one if left out.")
-    b: ExternalId = Field(description="The release for a share of the users.")
+    b: ExternalId = Field(description="Another release, for a share of the users.")
     share: float = Field(ge=0, le=1, allow_inf_nan=False, description="How many users get `b`, from 0 to 1.")
-
-    @model_validator(mode="after")
-    def _two(self) -> "ExperimentOrder":
-        if self.a == self.b:
-            raise ValueError("a and b are the same release")
-        return self
 
 
 class ExperimentBody(BaseModel):

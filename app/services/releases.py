@@ -16,6 +16,7 @@ from datetime import UTC, datetime
 from anyio import to_thread
 
 from app.errors import (
+    InvalidQuery,
     NoActiveRelease,
     NoExperiment,
     NoFormerRelease,
@@ -200,10 +201,13 @@ class ReleaseManager:
 
         Raises:
             NoActiveRelease: no first one is named, and none is active.
+            InvalidQuery: the two are one; it names `a` and `b`.
             UnknownRelease, ReleaseRefused, StorageUnavailable: as `activate`.
         """
         async with self._changing:
             name = first or self.current().info.release_id
+            if name == second:
+                raise InvalidQuery("`b` must be another release than `a`, or than the active one.", ("a", "b"))
             loaded, other = await self._load(name), await self._load(second)
             experiment = ExperimentRow(uuid.uuid4().hex, name, second, share, datetime.now(UTC))
             await self._serving_rows.start_experiment(experiment)

@@ -291,6 +291,19 @@ async def test_an_experiment_with_a_broken_release_changes_nothing(
             assert (await client.post("/releases/ab", json=wrong)).status_code == 422, wrong
 
 
+async def test_an_experiment_of_a_release_against_itself_is_refused_whether_a_is_named_or_left_out(
+    backend: Backend, database: Database, three: MemoryStore, release_id: str, start: Start
+) -> None:
+    a = f"{release_id}-a"
+    async with start(backend.settings(), three) as client:
+        await activate(client, a)
+        for order in ({"b": a, "share": 0.5}, {"a": None, "b": a, "share": 0.5}, {"a": a, "b": a, "share": 0.5}):
+            refused = await client.post("/releases/ab", json=order)
+            assert (refused.status_code, refused.json()["code"]) == (422, "invalid_query"), order
+            assert [error["field"] for error in refused.json()["errors"]] == ["a", "b"]
+        assert (await client.get("/releases/ab")).status_code == 404
+
+
 def test_users_are_dealt_by_share_alike_for_ever_and_anew_in_each_experiment() -> None:
     users = [f"u{number}" for number in range(20_000)]
     first = [in_share("one", user, 0.3) for user in users]
