@@ -19,7 +19,10 @@ _SANE_ID = re.compile(r"[A-Za-z0-9._-]{1,128}", re.ASCII)
 
 
 class RequestContext:
-    """Gives each request an id, each answer its headers, each call a line in the log, and each bug a plain 500."""
+    """Gives each request an id, each answer its headers, each call a line in the log, and each bug a plain 500.
+
+    HEAD is answered here, too: as GET by all that stands within, and without its content.
+    """
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -31,9 +34,10 @@ class RequestContext:
             return
         request_id = _request_id(scope)
         token = REQUEST_ID.set(request_id)
-        answer = _Answer(send, request_id)
+        head = scope["method"] == "HEAD"
+        answer = _Answer(send, request_id, head)
         try:
-            await self._answer(scope, receive, answer)
+            await self._answer({**scope, "method": "GET"} if head else scope, receive, answer)
         finally:
             _log_access(scope, answer)
             REQUEST_ID.reset(token)
@@ -60,11 +64,12 @@ _OURS = (b"x-request-id", b"api-version")
 
 
 class _Answer:
-    """Sends an answer with our headers, and remembers its status."""
+    """Sends an answer with our headers, to HEAD without its content, and remembers its status."""
 
-    def __init__(self, send: Send, request_id: str) -> None:
+    def __init__(self, send: Send, request_id: str, head: bool) -> None:
         self._send = send
         self._request_id = request_id
+        self._head = head
         self.status: int | None = None
         self.began = time.perf_counter()
 
@@ -72,6 +77,8 @@ class _Answer:
         if message["type"] == "http.response.start":
             self.status = message["status"]
             message = {**message, "headers": _with_ours(message.get("headers", ()), self._request_id)}
+        elif self._head:
+            message = {**message, "body": b""}
         await self._send(message)
 
 

@@ -1,6 +1,6 @@
 """Errors as HTTP: the only place that knows both their classes and their status codes (RFC 9457)."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from http import HTTPStatus
 from typing import Any
@@ -8,6 +8,8 @@ from typing import Any
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
+from starlette.routing import Match
+from starlette.types import Scope
 
 from app import errors
 from app.errors import ServiceError
@@ -16,6 +18,7 @@ from app.schemas.problems import FieldProblem, Problem
 
 MEDIA_TYPE = "application/problem+json"
 _SHOWN = 200  # characters of a caller's own text that an answer repeats
+_METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
 _TOLD = 50  # mistakes of one call that an answer names: a small body can hold a million
 
 
@@ -163,7 +166,7 @@ async def _validation_error(_request: Request, error: Exception) -> Response:
     return problem_response(INVALID_PARAMETER, invalid_detail(fields) + more, fields=fields)
 
 
-async def _http_error(_request: Request, error: Exception) -> Response:
+async def _http_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     if error.status_code == HTTPStatus.BAD_REQUEST:
         # The framework says so of a body that is no text at all; of one that is no JSON it says 422.
@@ -172,7 +175,22 @@ async def _http_error(_request: Request, error: Exception) -> Response:
     phrase = HTTPStatus(error.status_code).phrase
     kind = Kind(error.status_code, phrase.lower().replace(" ", "_"), phrase.capitalize())
     detail = {404: "No call has this path.", 405: "This path does not answer this method."}
-    return problem_response(kind, detail.get(error.status_code, _shown(str(error.detail))), headers=error.headers)
+    headers = {"Allow": ", ".join(_allowed(request.scope))} if error.status_code == 405 else error.headers
+    return problem_response(kind, detail.get(error.status_code, _shown(str(error.detail))), headers=headers)
+
+
+def _allowed(scope: Scope) -> Iterator[str]:
+    """Name the methods of a path: it may have several routes, of which a router tells the first one's alone."""
+    for method in _METHODS:
+        # HEAD is answered wherever GET is (app/routers/middleware.py).
+        asked = {
+            "type": "http",
+            "method": "GET" if method == "HEAD" else method,
+            "path": scope["path"],
+            "root_path": scope.get("root_path", ""),
+        }
+        if any(route.matches(asked)[0] is Match.FULL for route in scope["app"].routes):
+            yield method
 
 
 def invalid_detail(fields: Sequence[FieldProblem]) -> str:

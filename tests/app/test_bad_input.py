@@ -1,5 +1,7 @@
 """Bad requests get a problem that names the field; nothing of ours leaks, nothing of theirs is repeated at length."""
 
+from typing import Any
+
 import httpx
 import pytest
 
@@ -75,6 +77,54 @@ async def test_not_exactly_two_of_three_is_422_and_names_what_to_change(
     assert [error["field"] for error in answer.json()["errors"]] == fields
 
 
+EVENT = {"event_id": "e1", "user_id": "u1", "item_id": "i2", "type": "rating", "value": 4.5, "ts": 100}
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body", "field"),
+    [
+        ("POST", "/events", [EVENT | {"value": True}], "0.value"),
+        ("POST", "/events", [EVENT | {"value": "4.5"}], "0.value"),
+        ("POST", "/events", [EVENT | {"ts": True}], "0.ts"),
+        ("POST", "/events", [EVENT | {"ts": "100"}], "0.ts"),
+        ("POST", "/events", [EVENT | {"ts": 100.5}], "0.ts"),
+        ("POST", "/recommendations", {"user_id": "u1", "limit": True}, "limit"),
+        ("POST", "/recommendations", {"user_id": "u1", "limit": "3"}, "limit"),
+        ("POST", "/recommendations", {"user_id": "u1", "diversity": False}, "diversity"),
+        ("POST", "/recommendations", {"user_id": "u1", "exclude_seen": 1}, "exclude_seen"),
+        ("POST", "/recommendations", {"user_id": "u1", "exclude_seen": "no"}, "exclude_seen"),
+        ("POST", "/recommendations/batch", {"user_ids": ["u1"], "limit": True}, "limit"),
+        ("PUT", "/users/u1/preferences/genre", {"multiplier": True}, "multiplier"),
+        ("PUT", "/users/u1/preferences/genre", {"multiplier": "1"}, "multiplier"),
+        ("POST", "/releases/ab", {"b": "r2", "share": True}, "share"),
+        ("POST", "/training-jobs", {"activate": "yes"}, "activate"),
+        ("POST", "/training-jobs", {"max_drop": True}, "max_drop"),
+        ("POST", "/kg/candidates", {"gaps": True}, "gaps"),
+        ("POST", "/kg/candidates", {"per_gap": "1"}, "per_gap"),
+        ("POST", "/kg/candidates", {"least_share": False}, "least_share"),
+    ],
+)
+async def test_a_value_of_another_json_type_than_the_documents_is_422_and_named(
+    client: httpx.AsyncClient, method: str, path: str, body: Any, field: str
+) -> None:
+    answer = await client.request(method, path, json=body)
+    assert_problem(answer, 422, "invalid_parameter")
+    assert {error["field"] for error in answer.json()["errors"]} == {field}
+
+
+async def test_a_number_may_be_written_with_or_without_a_fraction(client: httpx.AsyncClient) -> None:
+    # In JSON Schema 4 is a number, and 4.0 an integer.
+    for value, ts in ((4, 100.0), (4.0, 100)):
+        answer = await client.post("/events", json=[EVENT | {"event_id": f"{ts!r}", "value": value, "ts": ts}])
+        assert answer.status_code == 200, answer.text
+    met = (await client.get("/users/u1/history")).json()["items"][0]
+    assert (met["item_id"], met["value"], met["ts"]) == ("i2", 4.0, 100)
+    answer = await client.post("/recommendations", json={"user_id": "u1", "limit": 2.0, "diversity": 1})
+    assert len(answer.json()["items"]) == 2
+    assert (await client.put("/users/u1/preferences/genre", json={"multiplier": 2})).status_code == 200
+    assert (await client.get("/users/u1/recommendations?limit=2&exclude_seen=no")).status_code == 200
+
+
 async def test_a_huge_unknown_parameter_is_not_repeated_at_length(client: httpx.AsyncClient) -> None:
     answer = await client.get(f"/users/u1/recommendations?{'x' * 4000}=1")
     assert answer.status_code == 422
@@ -90,7 +140,28 @@ async def test_an_unknown_path_and_a_wrong_method_are_problems_too(client: httpx
     assert_problem(await client.get("/recommendation"), 404, "not_found")
     wrong = await client.delete("/releases")
     assert_problem(wrong, 405, "method_not_allowed")
-    assert wrong.headers["allow"] == "GET"
+    assert wrong.headers["allow"] == "GET, HEAD"
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "allowed"),
+    [
+        ("PATCH", "/users/u1", "GET, HEAD, PUT, DELETE"),
+        ("POST", "/items/a%2Fb", "GET, HEAD, PUT, DELETE"),
+        # `PUT` and `DELETE` take `popular` for the id of an item.
+        ("PATCH", "/items/popular", "GET, HEAD, PUT, DELETE"),
+        ("PUT", "/releases/ab", "GET, HEAD, POST, DELETE"),
+        ("GET", "/recommendations", "POST"),
+        ("HEAD", "/recommendations", "POST"),
+        ("BREW", "/kg/facts", "GET, HEAD, POST, DELETE"),
+        ("POST", "/docs", "GET, HEAD"),
+    ],
+)
+async def test_a_405_names_every_method_of_its_path(
+    client: httpx.AsyncClient, method: str, path: str, allowed: str
+) -> None:
+    answer = await client.request(method, path)
+    assert (answer.status_code, answer.headers["allow"]) == (405, allowed)
 
 
 @pytest.mark.parametrize(

@@ -115,6 +115,21 @@ def test_every_error_is_a_problem_with_an_example_for_each_code(document: dict[s
     assert set(kinds) <= seen
 
 
+def test_every_call_that_asks_for_keys_says_that_they_may_not_be_read_now(document: dict[str, Any]) -> None:
+    for name, operation in operations(document):
+        if "security" in operation:
+            examples = operation["responses"]["503"]["content"]["application/problem+json"]["examples"]
+            assert "storage_unavailable" in examples, name
+            assert operation["responses"]["503"]["headers"]["Retry-After"], name
+    # What a call says of itself stays.
+    responses = document["paths"]["/evaluation"]["get"]["responses"]
+    assert list(responses["503"]["content"]["application/problem+json"]["examples"]) == [
+        "no_active_release",
+        "storage_unavailable",
+    ]
+    assert responses["503"]["description"] == "No active release / Storage unavailable"
+
+
 @pytest.mark.parametrize(
     "model",
     [
