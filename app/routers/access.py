@@ -81,13 +81,21 @@ class BodyLimit:
             await self._app(scope, receive, send)
             return
         most = scope["app"].state.services.max_body_bytes
-        messages = (
-            None if length is not None and length.isdecimal() and int(length) > most else await _read(receive, most)
-        )
+        messages = None if length is not None and _exceeds(length, most) else await _read(receive, most)
         if messages is None:
             await error_response(BodyTooLarge(most), {"Connection": "close"})(scope, receive, send)
             return
         await self._app(scope, _Again(messages, receive), send)
+
+
+def _exceeds(length: str, most: int) -> bool:
+    """Whether a length that is told is greater than `most`; of thousands of digits Python makes no number.
+
+    >>> [_exceeds(length, 10) for length in ("10", "11", "00010", "9" * 5_000, "a")]
+    [False, True, False, True, False]
+    """
+    digits = length.lstrip("0")
+    return length.isdecimal() and (len(digits) > len(str(most)) or int(digits or "0") > most)
 
 
 async def _read(receive: Receive, most: int) -> list[Message] | None:

@@ -199,6 +199,8 @@ async def test_a_body_that_is_too_large_is_413_whether_its_length_is_told_or_not
         for content in (b" " * 4_097, pieces(5)):
             answer = await client.post("/events", content=content, headers={"Content-Type": "application/json"})
             assert (answer.status_code, answer.json()["code"]) == (413, "body_too_large")
+        endless = await client.post("/events", content=b"[]", headers={"Content-Length": "9" * 5_000})
+        assert (endless.status_code, endless.json()["code"]) == (413, "body_too_large")
         for content in (b" " * 4_096, pieces(4)):
             answer = await client.post("/events", content=content, headers={"Content-Type": "application/json"})
             assert answer.status_code == 422
