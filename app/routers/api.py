@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from typing import Any
 
 from fastapi import FastAPI
-from fastapi.middleware.cors import CORSMiddleware
 from fastapi.openapi.utils import get_openapi
 from starlette.types import Lifespan
 
@@ -14,7 +13,14 @@ from app.routers.access import Access, BodyLimit
 from app.routers.access_document import document_access
 from app.routers.instrumentation import CountedRequests, RouteNames
 from app.routers.middleware import API_VERSION, RequestContext
-from app.routers.origins import ALLOWED_HEADERS, ALLOWED_METHODS, EXPOSED_HEADERS, Origins
+from app.routers.origins import (
+    ALLOWED_HEADERS,
+    ALLOWED_METHODS,
+    EXPOSED_HEADERS,
+    Origins,
+    Preflights,
+    ReadableAnswers,
+)
 from app.routers.paths import PathSegments
 from app.schemas import batches as batch_schemas
 from app.schemas import completions as completion_schemas
@@ -64,17 +70,15 @@ def create_api(
     api.add_middleware(RouteNames)
     api.add_middleware(BodyLimit)
     api.add_middleware(Access)
-    if origins:
-        api.add_middleware(
-            CORSMiddleware,
-            allow_origins=origins,
-            allow_methods=ALLOWED_METHODS,
-            allow_headers=ALLOWED_HEADERS,
-            expose_headers=EXPOSED_HEADERS,
-        )
     api.add_middleware(Origins, origins=origins, hosts=hosts)
     api.add_middleware(PathSegments)
+    if origins:
+        api.add_middleware(
+            Preflights, allow_origins=origins, allow_methods=ALLOWED_METHODS, allow_headers=ALLOWED_HEADERS
+        )
     api.add_middleware(RequestContext)
+    if origins:
+        api.add_middleware(ReadableAnswers, allow_origins=origins, expose_headers=EXPOSED_HEADERS)
     api.add_middleware(CountedRequests, metrics=figures)
     api.openapi = lambda: openapi_document(api)  # type: ignore[method-assign]
     return api

@@ -9,9 +9,9 @@ has the page's name: it must be one of the names in the settings, where there ar
 """
 
 from collections.abc import Collection
-from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers
+from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.errors import ForeignHost, ForeignOrigin
@@ -20,6 +20,8 @@ from app.routers.problems import error_response
 _READING = ("GET", "HEAD", "OPTIONS")
 # Probes ask by address: an orchestrator does not know the names.
 _PROBES = ("/health/live", "/health/ready")
+
+_ASKING = {b"origin", b"access-control-request-method"}
 
 ALLOWED_METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 ALLOWED_HEADERS = ("Authorization", "X-API-Key", "Content-Type", "X-Request-ID", "traceparent")
@@ -50,8 +52,42 @@ class Origins:
         origin = headers.get("origin")
         if origin is None or scope["method"] in _READING:
             return None
-        own = host != "" and urlsplit(origin.lower()).netloc == host
-        return None if own or origin.lower() in self._origins else ForeignOrigin()
+        origin = origin.lower()
+        # Not parsed: what is no origin (`http://[`) has no host, and is a foreign one.
+        own = host != "" and origin.partition("://")[2] == host
+        return None if own or origin in self._origins else ForeignOrigin()
+
+
+class ReadableAnswers(CORSMiddleware):
+    """Tells the pages of named origins that they may read an answer, whichever layer within makes it.
+
+    It stands around all that can refuse a request, or fail; `Preflights` stand further in.
+    """
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        if scope["type"] != "http" or _is_preflight(scope):
+            await self.app(scope, receive, send)
+        else:
+            await self.simple_response(scope, receive, send, request_headers=Headers(scope=scope))
+
+
+class Preflights(CORSMiddleware):
+    """Answers what a browser asks before a call, whatever the call itself would be told.
+
+    It stands within the layers that give every answer an id and log it.
+    """
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        if scope["type"] == "http" and _is_preflight(scope):
+            await self.preflight_response(Headers(scope=scope))(scope, receive, send)
+        else:
+            await self.app(scope, receive, send)
+
+
+def _is_preflight(scope: Scope) -> bool:
+    return scope["method"] == "OPTIONS" and {name for name, _ in scope["headers"]} >= _ASKING
 
 
 def without_port(host: str) -> str:

@@ -9,6 +9,7 @@ from app.db.session import Database
 from app.settings import Settings, SettingsError, load_settings
 from tests.app.conftest import Backend, Start
 from tests.app.memory_release import MemoryStore
+from tests.app.test_metrics import samples
 
 pytestmark = pytest.mark.anyio
 
@@ -55,6 +56,13 @@ async def test_a_foreign_page_changes_nothing_though_no_key_is_asked_for(
     assert (await client.get("/users/u1/recommendations")).status_code == 200
 
 
+@pytest.mark.parametrize("origin", ["http://[", "http://[::1", "https://ex]ample.org", "", "http://a b", "\xe9"])
+async def test_an_origin_that_is_none_is_a_foreign_one(client: httpx.AsyncClient, origin: str) -> None:
+    answer = await client.put("/users/u9", headers={b"Origin": origin.encode("latin-1")})
+    assert (answer.status_code, answer.json()["code"]) == (403, "foreign_origin")
+    assert (await client.get("/users/u1", headers={b"Origin": origin.encode("latin-1")})).status_code == 200
+
+
 async def test_our_own_page_and_programs_may_change_things(client: httpx.AsyncClient, release_id: str) -> None:
     path = f"/releases/{release_id}/activate"
     assert (await client.post(path)).status_code == 200
@@ -81,6 +89,50 @@ async def test_a_named_origin_may_call_and_read_and_no_other(named: httpx.AsyncC
     assert refused.status_code == 400
     assert "access-control-allow-origin" not in refused.headers
     assert (await named.put("/users/u9", headers={"Origin": FOREIGN})).status_code == 403
+
+
+@pytest.mark.parametrize(
+    ("path", "host", "status"),
+    [
+        ("/items", "localhost", 200),
+        ("/users/u1/recommendations?x=1", "localhost", 422),
+        ("/users/u1/recommendations?x=%FF", "localhost", 422),
+        ("/users/u1/recommendations", "other.example", 403),
+        ("/evaluation", "localhost", 500),
+    ],
+)
+async def test_a_named_origin_may_read_an_answer_whichever_layer_makes_it(
+    named: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch, path: str, host: str, status: int
+) -> None:
+    async def broken(*_given: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr("app.services.comparison.ComparisonService.evaluation", broken)
+    answer = await named.get(path, headers={"Origin": NAMED, "Host": host})
+    assert answer.status_code == status
+    assert answer.headers["access-control-allow-origin"] == NAMED
+    assert "X-Request-ID" in answer.headers["access-control-expose-headers"]
+    assert answer.headers["vary"].split(", ").count("Origin") == 1
+    assert answer.headers["x-request-id"]
+    # A cache that keeps the answer for one origin must not give it to another.
+    foreign = await named.get(path, headers={"Origin": FOREIGN, "Host": host})
+    assert "access-control-allow-origin" not in foreign.headers
+    assert foreign.headers["vary"].split(", ").count("Origin") == 1
+
+
+async def test_a_preflight_is_answered_whatever_the_call_will_say_and_is_counted_and_logged(
+    named: httpx.AsyncClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", "app.access")
+    asked = {"Origin": NAMED, "Access-Control-Request-Method": "GET"}
+    answer = await named.options("/users/u1?x=%FF", headers=asked)
+    assert (answer.status_code, answer.headers["access-control-allow-origin"]) == (200, NAMED)
+    assert answer.headers["vary"].count("Origin") == 1
+    assert answer.headers["api-version"]
+    (line,) = [record for record in caplog.records if record.name == "app.access"]
+    assert (line.__dict__["method"], line.__dict__["path"], line.__dict__["status"]) == ("OPTIONS", "/users/u1", 200)
+    counts = samples((await named.get("/metrics")).text, "ktup_requests_total")
+    assert counts[("OPTIONS", "unmatched", "200")] == 1
 
 
 async def test_only_the_names_in_the_settings_reach_the_server_but_probes_do_by_any(named: httpx.AsyncClient) -> None:
