@@ -51,8 +51,9 @@ def api_page() -> str:
         "# The API\n\n"
         "The contract is the OpenAPI document: `GET /openapi.json`, `/docs` in a browser, or `python -m app openapi`. "
         "This page is made of it; each request on it is sent to a served sample by a test. Answers are JSON, ids are "
-        "texts (percent-encoded in paths), and of scores the higher one is the better one. Trouble is told as RFC 9457 "
-        "`application/problem+json` with a `code`."
+        "texts (percent-encoded in paths), and of scores the higher one is the better one. A value in a body has the "
+        'JSON type that is told here: `true` and `"4.5"` are no numbers. HEAD is answered wherever GET is. Trouble is '
+        "told as RFC 9457 `application/problem+json` with a `code`."
     ]
     for tag in dict.fromkeys(operation["tags"][0] for _, operation in operations(document)):
         parts.append(f"## {tag.capitalize()}")
