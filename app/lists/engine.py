@@ -10,7 +10,6 @@ import importlib.util
 import logging
 import os
 import re
-import socket
 from collections.abc import Iterator, Sequence
 from contextlib import AsyncExitStack
 from typing import Any
@@ -120,9 +119,16 @@ def check_reachable(address: str, seconds: float = 5.0) -> None:
     if not host or not port.isdecimal() or not 0 < int(port) < 2**16:
         raise ListsError(f"--address: expected HOST:PORT, ray://HOST:PORT or auto, got {address!r}")
     try:
-        socket.create_connection((host.strip("[]"), int(port)), timeout=seconds).close()
+        asyncio.run(_connect(host.strip("[]"), int(port), seconds))
     except OSError as error:
-        raise ListsError(f"--address: no Ray cluster answers at {address}: {error}") from error
+        reason = str(error) or f"nothing within {seconds:g} s"
+        raise ListsError(f"--address: no Ray cluster answers at {address}: {reason}") from error
+
+
+async def _connect(host: str, port: int, seconds: float) -> None:
+    async with asyncio.timeout(seconds):
+        _, writer = await asyncio.open_connection(host, port)
+    writer.close()
 
 
 def _started(workers: int, address: str | None) -> Any:
