@@ -7,7 +7,7 @@ from pathlib import Path
 
 from torch import nn
 
-from training.run_state import CHECKPOINT, HISTORY, Progress
+from training.run_state import CHECKPOINT, HISTORY, Progress, is_best_epoch
 
 
 class BestEpoch:
@@ -21,14 +21,19 @@ class BestEpoch:
         return self._run / f"best-{progress.best_epoch:04d}"
 
     def keep(self, progress: Progress, model: nn.Module) -> None:
-        """Write the checkpoint of the epoch that `progress` calls the best, which `model` is of."""
-        shutil.rmtree(self.path(progress), ignore_errors=True)
+        """Write the checkpoint of the epoch that `progress` calls the best, which `model` is of.
+
+        Raises:
+            FileExistsError: something else has its name; it stays.
+        """
+        if is_best_epoch(self.path(progress)):
+            shutil.rmtree(self.path(progress), ignore_errors=True)
         self._write(self.path(progress), model)
 
     def drop_older(self, progress: Progress) -> None:
         """Remove the checkpoints of epochs that were the best once: what goes on from `progress` needs none of them."""
-        for path in self._run.glob("best-*"):
-            if path != self.path(progress):
+        for path in self._run.iterdir():
+            if path != self.path(progress) and is_best_epoch(path):
                 shutil.rmtree(path)
 
     def publish(self, progress: Progress) -> None:

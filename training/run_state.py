@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,13 +15,15 @@ from safetensors.torch import save_file
 from torch import Generator, Tensor, nn
 from torch.optim import Optimizer
 
-from models.checkpoint import read_manifest
+from models.checkpoint import MANIFEST, VOCABULARIES, WEIGHTS, read_manifest
 from training.config import TrainingConfig
 from training.data.indexed import IndexedDataset
 from training.distributed.processes import ALONE, Processes
 from training.distributed.whole import like, own_part, whole_state
 
 STATE, CHECKPOINT, HISTORY = "state.safetensors", "checkpoint", "history.json"
+_WRITTEN_AT_THE_END = (HISTORY, "report.html", "pictures")
+_OF_A_CHECKPOINT = {MANIFEST, WEIGHTS, *(f"{name}.json" for name in VOCABULARIES)}
 
 
 class ResumeError(Exception):
@@ -43,9 +46,12 @@ class Progress:
 def check_folder(run: Path, resume: bool) -> None:
     """Make sure that a run may start, or go on, in this folder.
 
+    Before its first state a run leaves best epochs alone. Plain files, such as logs, may stand beside, unless the run
+    would write over them.
+
     Raises:
-        ResumeError: a finished run is in it, or one that was not asked to be resumed, or none that could be, or it is
-            a file.
+        ResumeError: a finished run is in it, or one that was not asked to be resumed, or none that could be, or
+            something that is of no run, or it is a file.
     """
     if run.exists() and not run.is_dir():
         raise ResumeError(f"{run} is a file; a run needs a folder")
@@ -55,6 +61,26 @@ def check_folder(run: Path, resume: bool) -> None:
         raise ResumeError(f"{run} holds no {STATE} to resume from; start without --resume")
     if not resume and (run / STATE).exists():
         raise ResumeError(f"{run} holds a run already; add --resume to go on with it, or choose another folder")
+    if not resume and run.exists() and (others := sorted(p.name for p in run.iterdir() if not _may_stand_there(p))):
+        raise ResumeError(
+            f"{run} is not empty: {others[0]} is there, of no run that could go on; choose another folder"
+        )
+
+
+def _may_stand_there(path: Path) -> bool:
+    if path.is_dir():
+        return is_best_epoch(path) or bool(re.fullmatch(r"\.best-\d{4,}\.\d+\.partial", path.name))
+    return path.name not in _WRITTEN_AT_THE_END
+
+
+def is_best_epoch(path: Path) -> bool:
+    """Whether it is the checkpoint of an epoch that was the best once, by its name and by all that is in it.
+
+    Some of its files may be gone: a run may have been killed while it removed them.
+    """
+    if not re.fullmatch(r"best-\d{4,}", path.name) or path.is_symlink() or not path.is_dir():
+        return False
+    return {file.name for file in path.iterdir()} <= _OF_A_CHECKPOINT
 
 
 def ended_before(run: Path) -> tuple[int, list[dict[str, Any]]] | None:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -18,7 +19,7 @@ from safetensors.torch import load_file, save_file
 from models.checkpoint import file_hash, load_checkpoint
 from tests.training import killed_run, planted
 from training.data.indexed import IndexedDataset
-from training.run_state import STATE, ResumeError
+from training.run_state import HISTORY, STATE, ResumeError
 from training.trainer import TrainingResult
 
 ROOT = Path(__file__).parents[2]
@@ -129,6 +130,63 @@ def test_a_run_killed_within_its_first_epoch_starts_over(
     assert [path.name for path in folder.iterdir()] == ["best-0001"]
     result = planted.run(killed_run.settings(), world, folder)
     assert without_seconds(result.history) == without_seconds(straight.history)
+
+
+NOT_OURS = ["best-model/a.txt", "best-2025/a.txt", "best-0001/a.txt", "best-12/a.txt", "data/a.txt"]
+
+
+@pytest.mark.parametrize("name", [*NOT_OURS, "history.json", "report.html", "pictures/a.png", "pictures"])
+def test_a_folder_of_something_else_is_refused_and_stays_as_it_is(
+    world: IndexedDataset, folder: Path, name: str
+) -> None:
+    (folder / name).parent.mkdir(parents=True)
+    (folder / name).write_text("years of work")
+    before = files(folder)
+    with pytest.raises(ResumeError, match=f"is not empty: {name.partition('/')[0]} is there, of no run"):
+        planted.run(planted.config(epochs=1), world, folder)
+    assert files(folder) == before
+
+
+@pytest.mark.parametrize("name", [name for name in NOT_OURS if "0001" not in name])
+def test_what_comes_into_a_folder_while_a_run_goes_on_in_it_stays(
+    world: IndexedDataset, stopped: Path, name: str
+) -> None:
+    (stopped / name).parent.mkdir()
+    (stopped / name).write_text("years of work")
+    planted.run(planted.config(), world, stopped, resume=True)
+    assert (stopped / name).read_text() == "years of work"
+    assert not (stopped / "best-0001").exists()
+
+
+def test_a_best_epoch_takes_nobody_elses_name(world: IndexedDataset, stopped: Path) -> None:
+    for epoch in (2, 3, 4):
+        (stopped / f"best-{epoch:04d}").mkdir()
+        (stopped / f"best-{epoch:04d}" / "thesis.txt").write_text("years of work")
+    with pytest.raises(FileExistsError, match=r"best-000\d exists"):
+        planted.run(planted.config(), world, stopped, resume=True)
+    assert len(list(stopped.rglob("thesis.txt"))) == 3
+
+
+def test_logs_beside_a_run_and_files_called_best_stop_nothing_and_stay(world: IndexedDataset, folder: Path) -> None:
+    folder.mkdir()
+    for name in ("train.log", "best-notes.txt", "best-2025", ".state.safetensors.partial"):
+        (folder / name).write_text("a line")
+    planted.run(planted.config(epochs=2), world, folder)
+    for name in ("train.log", "best-notes.txt", "best-2025"):
+        assert (folder / name).read_text() == "a line"
+
+
+def test_a_run_killed_before_its_first_state_starts_over_whatever_it_was_writing_or_removing(
+    world: IndexedDataset, folder: Path
+) -> None:
+    result = planted.run(planted.config(epochs=1), world, folder)
+    result.checkpoint.rename(folder / "best-0001")
+    shutil.copytree(folder / "best-0001", folder / ".best-0001.4711.partial")
+    (folder / "best-0001" / "manifest.json").unlink()  # its removal had begun
+    (folder / STATE).unlink()
+    (folder / HISTORY).unlink()
+    again = planted.run(planted.config(epochs=1), world, folder)
+    assert without_seconds(again.history) == without_seconds(result.history)
 
 
 def test_a_started_run_is_not_started_over_without_being_asked(world: IndexedDataset, stopped: Path) -> None:
