@@ -20,7 +20,11 @@ def main(arguments: list[str]) -> int:
             print(f"{path} is stale: run `make docs-pages`", file=sys.stderr)
         return 1 if stale else 0
     if len(arguments) == 2 and arguments[0] == "config":
-        write_config(Path(arguments[1]))
+        try:
+            write_config(Path(arguments[1]))
+        except FileExistsError as error:
+            print(f"error: {error}", file=sys.stderr)
+            return 2
         return 0
     print("usage: python -m documentation write | check | config FILE", file=sys.stderr)
     return 2

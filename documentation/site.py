@@ -46,10 +46,14 @@ def write_config(path: Path) -> None:
     """Write zensical.toml, with a copy of the pages beside it, as it takes none from outside of its own folder.
 
     The site lands beside it, too. Nothing in it is loaded from elsewhere.
+
+    Raises:
+        FileExistsError: a folder "docs" is beside it that is no copy of ours: the pages themselves, say.
     """
+    copy = path.parent / "docs"
+    if copy.exists() and not path.is_file():
+        raise FileExistsError(f"{copy} is there without {path}, so it is not ours to replace")
     path.parent.mkdir(parents=True, exist_ok=True)
-    shutil.rmtree(path.parent / "docs", ignore_errors=True)
-    shutil.copytree(DOCS, path.parent / "docs")
     nav: list[object] = [{title: page} for title, page in FIRST.items()]
     nav += [{name: [{title: page} for title, page in pages_of(folder)]} for folder, name in SECTIONS.items()]
     nav += [{title: page} for title, page in LAST.items()]
@@ -71,6 +75,8 @@ def write_config(path: Path) -> None:
         *(f"{json.dumps(name) if '.' in name else name} = {{}}" for name in EXTENSIONS),
     ]
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    shutil.rmtree(copy, ignore_errors=True)
+    shutil.copytree(DOCS, copy)
 
 
 def _palette(media: str, scheme: str, icon: str, name: str) -> list[str]:

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from training.cli_sources import check_heard, layout, named_sources, parse_columns
-from training.data.dataset import MANIFEST
+from training.data.dataset import BESIDE, MANIFEST
 from training.data.errors import BadOption, DatasetError
 from training.data.files import check_target
 from training.data.importing import Named, Rules, import_sources
@@ -174,7 +174,7 @@ def convert(
     with _told(errors):
         arguments, target = _apart(paths)
         _check_rules(rules)
-        check_target(target, overwrite=overwrite, marker=MANIFEST)
+        check_target(target, overwrite=overwrite, marker=MANIFEST, others=BESIDE)
         check_report(report)
         options = replace(options, columns=parse_columns(columns or []))
         sources = named_sources(arguments, source_format, errors, options.columns)

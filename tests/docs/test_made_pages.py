@@ -12,7 +12,7 @@ from xml.etree import ElementTree
 import pytest
 
 from app.settings import Settings
-from documentation.__main__ import stale_pages
+from documentation.__main__ import main, stale_pages
 from documentation.api import operations, requests
 from documentation.pages import ROOT, made_pages
 from documentation.settings import kind
@@ -115,6 +115,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The site, built as `make docs` builds it."""
     config = tmp_path_factory.mktemp("site") / "zensical.toml"
     write_config(config)
+    write_config(config)  # replaces its own copy
     call = [str(Path(sys.executable).with_name("zensical")), "build", "--strict", "-f", str(config)]
     done = subprocess.run(call, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
@@ -154,3 +155,10 @@ def test_the_page_of_releases_names_the_version_that_is_written() -> None:
     assert f"| `format_version`, `kind` | {RELEASE_FORMAT}, and `release`;" in page
     for name in (MODEL, INDEX, ROLES, CALIBRATION, SERVING, IDS, AUDIT):
         assert f"`{name}" in page
+
+
+def test_a_folder_of_docs_that_is_no_copy_is_never_removed(tmp_path: Path) -> None:
+    (tmp_path / "docs").mkdir()
+    (tmp_path / "docs" / "thesis.md").write_text("years of work")
+    assert main(["config", str(tmp_path / "zensical.toml")]) == 2
+    assert [path.name for path in tmp_path.rglob("*")] == ["docs", "thesis.md"]

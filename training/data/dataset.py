@@ -18,6 +18,8 @@ from training.data.report import ImportReport
 from training.data.schema import FORMAT_VERSION, OPTIONAL, SPLITS, TABLES, problem
 
 MANIFEST = "manifest.json"
+BESIDE = tuple(f"{name}.parquet" for name in (*TABLES, *OPTIONAL))
+"""Every other file that a data set may have."""
 OTHER_CONTENT = "its content is not what the manifest says (content_hash differs); convert it again"
 LARGE = ("interactions", "triples")  # tables whose texts lie in memory as codes, see `keys.compact`
 
@@ -129,12 +131,12 @@ class Dataset:
 
         Raises:
             InvalidDataset: the tables are not those that the manifest counts and hashes.
-            TargetExists: `path` is not empty and `overwrite` is off, or it holds something else than a data set.
+            TargetExists: `path` is not empty and `overwrite` is off, or it holds anything else than a data set.
             OSError: it cannot be written; the disk is full, perhaps.
         """
         if content_hash(self.tables) != self.manifest.content_hash:
             raise InvalidDataset(path, "the tables were changed after they were hashed; make a new one with Dataset.of")
-        with replace_directory(path, overwrite=overwrite, marker=MANIFEST) as aside:
+        with replace_directory(path, overwrite=overwrite, marker=MANIFEST, others=BESIDE) as aside:
             for name, table in self.tables.items():
                 _write_table(aside / f"{name}.parquet", table)
             text = self.manifest.model_dump_json(indent=2)

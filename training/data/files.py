@@ -3,25 +3,27 @@
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 from models.durable import flush
 from training.data.errors import TargetExists
 
 
-def check_target(path: Path, *, overwrite: bool, marker: str) -> None:
+def check_target(path: Path, *, overwrite: bool, marker: str, others: Sequence[str] = ()) -> None:
     """Refuse a target that is taken.
 
     Args:
         path: where a directory is to be written.
         overwrite: whether a directory that holds `marker` may be replaced.
         marker: the file that tells a directory of ours from somebody's home.
+        others: patterns of the names of whatever else is in a directory of ours.
 
     Raises:
-        TargetExists: `path` is a file, or a directory that is not empty and may not be replaced, or nothing
-            can be written where it would lie.
+        TargetExists: `path` is a file, or a directory that is not empty and may not be replaced or holds what is not
+            ours, or nothing can be written where it would lie.
     """
     if path.is_symlink() or (path.exists() and not path.is_dir()):
         raise TargetExists(path, "exists and is not a directory")
@@ -34,16 +36,19 @@ def check_target(path: Path, *, overwrite: bool, marker: str) -> None:
         raise TargetExists(path, "exists and is not empty; name another place, or replace it with --overwrite")
     if not (path / marker).is_file():
         raise TargetExists(path, f"holds no {marker}, so it is not ours to overwrite")
+    ours = (marker, *others)
+    if foreign := sorted(p.name for p in path.iterdir() if not any(fnmatchcase(p.name, name) for name in ours)):
+        raise TargetExists(path, f"holds {foreign[0]}, which is not ours to overwrite; move or remove it first")
 
 
 @contextmanager
-def replace_directory(path: Path, *, overwrite: bool, marker: str) -> Iterator[Path]:
+def replace_directory(path: Path, *, overwrite: bool, marker: str, others: Sequence[str] = ()) -> Iterator[Path]:
     """Give an empty sibling directory to fill; on success it takes the place of `path`, on error it is removed.
 
     The files are flushed to disk before the rename. While an old directory is replaced there is an instant without
     either at `path` (POSIX cannot exchange two directories); should the rename fail, the old one is put back.
     """
-    check_target(path, overwrite=overwrite, marker=marker)
+    check_target(path, overwrite=overwrite, marker=marker, others=others)
     aside = _aside(path)
     try:
         yield aside

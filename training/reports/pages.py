@@ -22,7 +22,7 @@ from training.reports.sections.runs import runs_section
 from training.reports.sections.strict import strict_table
 from training.reports.sections.tables import category_table, completion_table, recommendation_table
 
-REPORT = "report.md"
+REPORT, BESIDE = "report.md", ("figure-*.png", "figure-*.svg", "case-study.*")
 Say = Callable[[str], None]
 
 
@@ -32,12 +32,12 @@ def paper_report(dataset: Dataset, suite: Path, preset: str, out: Path, say: Say
     Raises:
         ReportError: there are no results, they may not stand in one table, or they are not of the paper's protocol.
         SuiteError: a result cannot be read.
-        TargetExists: `out` holds something else than a report.
+        TargetExists: `out` holds anything else than a report.
     """
-    check_target(out, overwrite=True, marker=REPORT)
+    check_target(out, overwrite=True, marker=REPORT, others=BESIDE)
     results, published = load_results(suite, preset, dataset), published_for(dataset.name)
     _check_protocol(results, "paper", "the paper's figures are of its own protocol")
-    with replace_directory(out, overwrite=True, marker=REPORT) as folder:
+    with replace_directory(out, overwrite=True, marker=REPORT, others=BESIDE) as folder:
         parts = [
             f"# {plain(dataset.name)}, paper protocol: the tables and figures of Cao et al., WWW 2019",
             _head(results, dataset),
@@ -65,9 +65,9 @@ def strict_report(dataset: Dataset, suite: Path, preset: str, baselines: Path, o
         ReportError: there are no results, they may not stand in one table, or they or the baselines are of another
             protocol, data set or list length.
         SuiteError: a result cannot be read.
-        TargetExists: `out` holds something else than a report.
+        TargetExists: `out` holds anything else than a report.
     """
-    check_target(out, overwrite=True, marker=REPORT)
+    check_target(out, overwrite=True, marker=REPORT, others=BESIDE)
     results, outside = load_results(suite, preset, dataset), load_baselines(baselines)
     _check_protocol(results, "strict", "outside baselines are measured under the strict protocol")
     _check_baselines(baselines, outside, results, dataset)
@@ -82,7 +82,7 @@ def strict_report(dataset: Dataset, suite: Path, preset: str, baselines: Path, o
         passes_section(results, dataset),
         f"## Runs\n\n{runs_section(results)}",
     ]
-    with replace_directory(out, overwrite=True, marker=REPORT) as folder:
+    with replace_directory(out, overwrite=True, marker=REPORT, others=BESIDE) as folder:
         _write(folder, parts)
     return out / REPORT
 

@@ -169,13 +169,23 @@ def test_a_foreign_split_or_a_value_that_is_not_finite_makes_no_dataset(
 def test_a_target_that_is_not_empty_is_kept_unless_it_may_be_overwritten(dataset: Dataset, tmp_path: Path) -> None:
     target = tmp_path / "out"
     dataset.save(target)
-    (target / "extra").write_text("old")
+    (target / "rejected.parquet").write_text("old")
     with pytest.raises(TargetExists, match="--overwrite"):
         dataset.save(target)
-    assert (target / "extra").exists()
+    assert (target / "rejected.parquet").exists()
     dataset.save(target, overwrite=True)
-    assert not (target / "extra").exists()
+    assert not (target / "rejected.parquet").exists()
     assert [file.name for file in tmp_path.iterdir()] == ["out"]
+
+
+@pytest.mark.parametrize("name", ["notes.txt", "weights.safetensors", "reviews.parquet", "model/manifest.json"])
+def test_what_somebody_else_put_beside_a_data_set_is_never_removed(dataset: Dataset, tmp_path: Path, name: str) -> None:
+    dataset.save(tmp_path / "out")
+    (tmp_path / "out" / name).parent.mkdir(exist_ok=True)
+    (tmp_path / "out" / name).write_text("mine")
+    with pytest.raises(TargetExists, match=f"holds {name.partition('/')[0]}, which is not ours to overwrite"):
+        dataset.save(tmp_path / "out", overwrite=True)
+    assert (tmp_path / "out" / name).read_text() == "mine"
 
 
 def test_a_directory_that_is_no_dataset_is_never_overwritten(dataset: Dataset, tmp_path: Path) -> None:

@@ -134,7 +134,7 @@ def test_a_report_replaces_an_older_one_but_nothing_else(place: Path, tmp_path: 
     out, other = tmp_path / "out", tmp_path / "letters"
     assert strict(place, out, place / "baselines.json")[0] == 0
     before = (out / "report.md").read_text()
-    (out / "old.png").touch()
+    (out / "figure-4.png").touch()
     assert strict(place, out, place / "baselines.json")[0] == 0
     assert [path.name for path in out.iterdir()] == ["report.md"]
     assert (out / "report.md").read_text() == before
@@ -143,6 +143,14 @@ def test_a_report_replaces_an_older_one_but_nothing_else(place: Path, tmp_path: 
     for code, _, err in (strict(place, other, place / "baselines.json"), paper(place, other)):
         assert (code, "holds no report.md, so it is not ours to overwrite" in err) == (2, True)
     assert [path.name for path in other.iterdir()] == ["letter.txt"]
+
+
+def test_what_somebody_put_beside_a_report_is_never_removed(place: Path, tmp_path: Path) -> None:
+    assert strict(place, tmp_path / "out", place / "baselines.json")[0] == 0
+    (tmp_path / "out" / "ktup-seed-0.json").write_text("mine")
+    for code, _, err in (strict(place, tmp_path / "out", place / "baselines.json"), paper(place, tmp_path / "out")):
+        assert (code, "holds ktup-seed-0.json, which is not ours to overwrite" in err) == (2, True)
+    assert (tmp_path / "out" / "ktup-seed-0.json").read_text() == "mine"
 
 
 def test_strict_results_never_stand_beside_the_paper(place: Path, tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 import torch
 
 from training.data.dataset import Dataset
+from training.reports.results import ReportError
 from training.reports.run.finished import FinishedRun, read_run
 from training.reports.run.html import Section, page
 from training.reports.run.item_map import map_section
@@ -27,16 +28,19 @@ def run_report(
     say: Say = lambda _: None,
     device: torch.device | None = None,
 ) -> Path:
-    """Write the report of a finished run, and replace an older one; gives the path of the page.
+    """Write the report of a finished run, and replace an older one with its pictures; gives the path of the page.
 
     What is measured is measured on validation, as the run was; on test for a refit, which learnt from validation.
     `release` names whose audit of reasons is shown.
 
     Raises:
-        ReportError: the run is not finished or of other data, the release has no audit, or matplotlib is missing.
+        ReportError: the run is not finished or of other data, the release has no audit, pictures stand there that
+            are of no report, or matplotlib is missing.
         CheckpointError: the checkpoint is not sound.
         FloatingPointError: a score is not a number.
     """
+    if (folder / PICTURES).exists() and not (folder / REPORT).is_file():
+        raise ReportError(f"{folder / PICTURES} is there without a {REPORT}, so it is not ours to replace; move it")
     run = read_run(folder, dataset, device)
     run.checkpoint.model.eval()
     aside = folder / f".{PICTURES}.partial"
@@ -44,9 +48,10 @@ def run_report(
     aside.mkdir()
     sections = _sections(run, release, aside, say)
     text = page(f"{run.dataset.name}: {run.checkpoint.model_name}", _lead(run), sections, aside)
+    # The page comes first, and needs no pictures: by it they are known as ours.
+    (folder / REPORT).write_text(text, encoding="utf-8")
     shutil.rmtree(folder / PICTURES, ignore_errors=True)
     aside.rename(folder / PICTURES)
-    (folder / REPORT).write_text(text, encoding="utf-8")
     return folder / REPORT
 
 

@@ -3,6 +3,7 @@
 import base64
 import io
 import re
+import shutil
 import sys
 from collections.abc import Callable
 from html.parser import HTMLParser
@@ -154,3 +155,14 @@ def test_a_release_without_an_audit_is_refused_in_words(trained: Trained, data: 
     )
     assert code == 2
     assert f"error: {tmp_path / 'nothing'} has no audit" in err
+
+
+def test_pictures_that_are_of_no_report_are_never_removed(trained: Trained, tmp_path: Path) -> None:
+    run = Path(shutil.copytree(trained("ktup"), tmp_path / "run"))
+    (run / REPORT).unlink(missing_ok=True)
+    shutil.rmtree(run / PICTURES, ignore_errors=True)
+    (run / PICTURES).mkdir()
+    (run / PICTURES / "wedding.png").write_text("mine")
+    with pytest.raises(ReportError, match=r"pictures is there without a report\.html, so it is not ours to replace"):
+        run_report(run, planted.dataset())
+    assert [path.name for path in (run / PICTURES).iterdir()] == ["wedding.png"]
