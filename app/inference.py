@@ -92,7 +92,7 @@ class FileReleaseStore:
         try:
             release = load_release(directory, self._user_vectors)
         except (CheckpointError, OSError) as error:
-            raise ReleaseRefused(release_id, str(error)) from error
+            raise ReleaseRefused(release_id, _without_place(error, self._releases)) from error
         return release
 
     def check(self, release_id: str, progress: Callable[[int, int], None] = lambda done, of: None) -> None:
@@ -105,7 +105,7 @@ class FileReleaseStore:
         try:
             check_release(self._directory(release_id), progress)
         except (CheckpointError, OSError) as error:
-            raise ReleaseRefused(release_id, str(error)) from error
+            raise ReleaseRefused(release_id, _without_place(error, self._releases)) from error
 
     def _directory(self, release_id: str) -> Path:
         if not RELEASE_ID.fullmatch(release_id) or not (self._releases / release_id).is_dir():
@@ -282,12 +282,20 @@ class InferenceRelease:
         return row
 
 
+def _without_place(error: Exception, releases: Path) -> str:
+    """Tell an error without where on this machine the releases lie: it is stored, and shown to whoever asks."""
+    told = str(error)
+    for place in (releases.resolve(), releases):
+        told = told.replace(f"{place}/", "")
+    return told
+
+
 def _info(path: Path) -> ReleaseInfo:
     try:
         info = _info_of(read_release_manifest(path))
         return replace(info, extra={**info.extra, "audit": read_audit(path)})
     except (CheckpointError, OSError, KeyError, TypeError, ValueError) as error:
-        return ReleaseInfo(path.name, "", "", "", {}, {}, problem=str(error))
+        return ReleaseInfo(path.name, "", "", "", {}, {}, problem=_without_place(error, path.parent))
 
 
 def _info_of(manifest: Mapping[str, Any]) -> ReleaseInfo:

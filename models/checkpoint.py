@@ -29,6 +29,8 @@ FORMAT_VERSION = 1
 RELEASE_VERSIONS = (1, 2, 3)
 """Versions of releases that are read; which is written when: models/release.py."""
 MANIFEST, WEIGHTS = "manifest.json", "weights.safetensors"
+MODEL = "model"
+"""The folder of a release that its checkpoint stands in."""
 VOCABULARIES = ("users", "items", "entities", "relations")
 USERS = VOCABULARIES[0]
 GROW_WITH_USERS = (WEIGHTS, f"{USERS}.json")
@@ -39,7 +41,7 @@ class CheckpointError(Exception):
     """A checkpoint is missing, cut, altered or of another version; `reason` says which part and how."""
 
     def __init__(self, path: Path, reason: str) -> None:
-        super().__init__(f"{path.name}: {reason}")
+        super().__init__(f"{path}: {reason}")
         self.path = path
         self.reason = reason
 
@@ -128,6 +130,20 @@ def read_manifest(directory: Path) -> dict[str, Any]:
     return dict(manifest)
 
 
+def read_checkpoint_manifest(directory: Path) -> dict[str, Any]:
+    """Read and check the manifest of a checkpoint alone.
+
+    Raises:
+        CheckpointError: as `read_manifest` does, or it is that of a release, or of anything else.
+    """
+    manifest = read_manifest(directory)
+    if manifest.get("kind") == "release":
+        raise CheckpointError(directory, f"this is a release; its checkpoint is the folder {MODEL!r} in it")
+    if "model" not in manifest:
+        raise CheckpointError(directory, f"{MANIFEST} is that of something else than a checkpoint")
+    return manifest
+
+
 def check_files(directory: Path, manifest: Mapping[str, Any], but: Collection[str] = ()) -> None:
     """Compare every file that the manifest lists, `but` some, with its hash.
 
@@ -169,7 +185,7 @@ def load_checkpoint(
     Raises:
         CheckpointError: anything in it is missing, altered, not finite, or does not belong together.
     """
-    manifest = read_manifest(directory)
+    manifest = read_checkpoint_manifest(directory)
     check_files(directory, manifest, () if users is None else GROW_WITH_USERS)
     try:
         vocabularies = {

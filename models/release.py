@@ -32,6 +32,7 @@ from safetensors.torch import load_file, save_file
 
 from models.checkpoint import (
     MANIFEST,
+    MODEL,
     RELEASE_VERSIONS,
     USERS,
     WEIGHTS,
@@ -46,7 +47,6 @@ from models.checkpoint import (
 from models.release_index import FOLDER, is_of_index, read_or_rebuild
 from models.release_users import (
     IDS,
-    MODEL,
     UNREAD,
     UserVectors,
     check_finite,

@@ -19,6 +19,7 @@ from safetensors import SafetensorError, safe_open
 
 from models.checkpoint import (
     GROW_WITH_USERS,
+    MODEL,
     USERS,
     WEIGHTS,
     CheckpointError,
@@ -32,7 +33,7 @@ from models.stored_vocabulary import StoredVocabulary, UnreadableVocabulary
 UserVectors = Literal["auto", "memory", "lookup"]
 """How users are kept: `auto` is by their number when a release is written, and as it was written when it is loaded."""
 LOOKUP = "lookup"
-IDS, MODEL = "users.sqlite", "model"
+IDS = "users.sqlite"
 UNREAD = (IDS, *(f"{MODEL}/{name}" for name in GROW_WITH_USERS))
 """Files that are not read as a whole when a release with looked-up users is loaded."""
 MANY = 1_000_000

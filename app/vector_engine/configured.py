@@ -9,8 +9,8 @@ from app.tenancy import current_tenant, releases_of
 from app.vector_engine.engine import VectorEngine, check_installed
 from app.vector_engine.index import EngineIndex
 from app.vector_engine.milvus import Milvus
+from models.checkpoint import MODEL
 from models.release import Release
-from models.release_users import MODEL
 from models.retrieval.carried import Sample
 from models.retrieval.nominations import IndexShape
 from models.retrieval.search import Searcher

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from app.errors import ReleaseRefused
 from app.inference import FileReleaseStore, InferenceRelease
 from app.ports import Tie
 from app.ports_people import Person
@@ -70,3 +71,21 @@ def test_an_audit_in_the_folder_of_a_release_is_listed_with_it(tmp_path: Path) -
     (folder / "audit").mkdir()
     (folder / "audit" / "audit.json").write_text('{"all": {"pairs": 3}}', encoding="utf-8")
     assert store.list()[0].extra["audit"] == {"all": {"pairs": 3}}
+
+
+def test_what_is_wrong_with_a_release_is_told_without_where_releases_lie(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def locked(directory: Path, *_: object) -> None:
+        raise PermissionError(13, "Permission denied", str(directory / "roles.safetensors"))
+
+    store = FileReleaseStore(tmp_path)
+    (tmp_path / "mine").mkdir()
+    with pytest.raises(ReleaseRefused) as caught:
+        store.load("mine")
+    assert caught.value.reason == "mine: manifest.json is missing"
+    assert [info.problem for info in store.list()] == ["mine: manifest.json is missing"]
+    monkeypatch.setattr("app.inference.load_release", locked)
+    with pytest.raises(ReleaseRefused) as caught:
+        store.load("mine")
+    assert caught.value.reason == "[Errno 13] Permission denied: 'mine/roles.safetensors'"

@@ -17,10 +17,11 @@ from documentation.api import operations, requests
 from documentation.pages import ROOT, made_pages
 from documentation.settings import kind
 from documentation.site import write_config
+from models.checkpoint import MODEL
 from models.registry import FAMILIES, REGISTRY
 from models.release import CALIBRATION, INDEX, RELEASE_FORMAT, ROLES, SERVING
 from models.release_audit import AUDIT
-from models.release_users import IDS, MODEL
+from models.release_users import IDS
 from tests.docs.blocks import pages
 from training.config import TrainingConfig, load_config, preset_names
 from training.setting_names import names_of

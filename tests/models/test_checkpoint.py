@@ -12,7 +12,13 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
-from models.checkpoint import CheckpointError, file_hash, load_checkpoint, write_checkpoint
+from models.checkpoint import (
+    CheckpointError,
+    file_hash,
+    load_checkpoint,
+    read_checkpoint_manifest,
+    write_checkpoint,
+)
 from models.interface import Sizes
 from models.registry import build, config_from
 from models.release import load_release, write_release
@@ -176,6 +182,27 @@ def test_c70_a_checkpoint_that_is_not_whole_is_refused_with_the_reason(
     fault(checkpoint)
     with pytest.raises(CheckpointError, match=reason):
         load_checkpoint(checkpoint)
+
+
+def test_an_error_says_which_folder_it_is(checkpoint: Path) -> None:
+    _cut(checkpoint)
+    with pytest.raises(CheckpointError) as caught:
+        load_checkpoint(checkpoint)
+    assert str(caught.value).startswith(f"{checkpoint}: weights.safetensors is cut")
+
+
+def test_a_release_in_place_of_a_checkpoint_is_told_with_where_its_checkpoint_is(release: Path) -> None:
+    for read in (load_checkpoint, read_checkpoint_manifest):
+        with pytest.raises(CheckpointError) as caught:
+            read(release)
+        assert str(caught.value) == f"{release}: this is a release; its checkpoint is the folder 'model' in it"
+    assert load_checkpoint(release / "model").model_name == "ktup"
+
+
+def test_a_manifest_of_something_else_is_told(checkpoint: Path) -> None:
+    (checkpoint / "manifest.json").write_text('{"format_version": 1, "name": "a data set"}')
+    with pytest.raises(CheckpointError, match="that of something else than a checkpoint"):
+        read_checkpoint_manifest(checkpoint)
 
 
 def test_c57_a_model_that_is_not_finite_is_never_written(tmp_path: Path) -> None:
