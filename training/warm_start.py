@@ -32,6 +32,8 @@ from training.config import TrainingConfig
 
 Names = tuple[str, ...]
 
+_REMEDY = "begin from the checkpoint that validation chose"
+
 PREFERENCES: Names = ("preferences", "preference_normals")
 FACTORS: Names = ("users", "items")
 FACTS: Names = ("entities", "relations")
@@ -81,12 +83,12 @@ def warm_start(
     Nothing is changed unless all of it fits. Rows longer than the model allows are shortened (`constrain_`).
 
     Returns:
-        What a manifest keeps of each checkpoint: model, hash of the weights, epoch, data, and the same of those that it
-        began from itself; no path.
+        What a manifest keeps of each checkpoint: model, hash of the weights, epoch, data, whether it is a refit, and
+        the same of those that it began from itself; no path.
 
     Raises:
-        WarmStartError: a checkpoint is none for this model, or differs in protocol, embedding size, ids or number of
-            preferences, or two give the same parameter.
+        WarmStartError: a checkpoint is none for this model, or is a refit that learnt what this run must not, or
+            differs in protocol, embedding size, ids or number of preferences, or two give the same parameter.
         CheckpointError: a checkpoint is not sound.
     """
     sources = [_Source(directory, load_checkpoint(directory)) for directory in directories]
@@ -107,7 +109,9 @@ def warm_start(
 def _record(source: _Source) -> dict[str, Any]:
     manifest = source.checkpoint.manifest
     kept = {name: manifest.get(name) for name in ("model", "epoch", "dataset", "warm_starts")}
-    return {**kept, "weights": file_hash(source.directory / WEIGHTS)}
+    # Left out where it is none: records of runs that were stopped before are the same.
+    refit = {"refit": True} if manifest.get("training", {}).get("refit") else {}
+    return {**kept, **refit, "weights": file_hash(source.directory / WEIGHTS)}
 
 
 def _given(model: nn.Module, config: TrainingConfig, source: _Source) -> Names:
@@ -119,9 +123,15 @@ def _given(model: nn.Module, config: TrainingConfig, source: _Source) -> Names:
         choice = f"it begins from {' and '.join(able)}" if able else "it begins from no other model"
         raise source.differs(f"{config.model_name} cannot begin from {there.model_name}; {choice}")
     # Under the paper's protocol negatives avoid what is in test: its tables know what a strict run must not.
-    protocol = there.manifest.get("training", {}).get("protocol")
+    settings = there.manifest.get("training", {})
+    protocol = settings.get("protocol")
     if protocol != config.protocol:
         raise source.differs(f"it was trained under the {protocol} protocol, this run is {config.protocol}")
+    # Validation would choose by rows that its tables know, and probabilities be fitted on facts that they know.
+    if settings.get("refit") and not config.refit:
+        raise source.differs(f"it is a refit and learnt from validation, by which this run is chosen; {_REMEDY}")
+    if settings.get("refit_facts") and not config.refit_facts:
+        raise source.differs(f"it is a refit that learnt from the validation facts, this one does not; {_REMEDY}")
     theirs, ours = there.model.config.embedding_size, model.config.embedding_size  # type: ignore[union-attr]
     if theirs != ours:
         raise source.differs(f"model.embedding_size is {theirs} there and {ours} here")

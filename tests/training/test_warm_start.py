@@ -35,14 +35,20 @@ def model_of(name: str, ids: Ids = HERE, seed: int = 0, **settings: Any) -> Any:
     return build(name, config, sizes, Generator().manual_seed(seed))
 
 
-def checkpoint_of(folder: Path, name: str, model: Any, ids: Ids = THERE, protocol: str = "strict") -> Path:
-    extra = {"training": {"protocol": protocol}, "epoch": 3, "dataset": {"name": "films", "content_hash": "ab"}}
+def checkpoint_of(
+    folder: Path, name: str, model: Any, ids: Ids = THERE, protocol: str = "strict", **training: Any
+) -> Path:
+    extra = {
+        "training": {"protocol": protocol, **training},
+        "epoch": 3,
+        "dataset": {"name": "films", "content_hash": "ab"},
+    }
     write_checkpoint(folder / name, name, model, vocabularies(ids), extra)
     return folder / name
 
 
-def begin(name: str, model: Any, *directories: Path, protocol: str = "strict") -> list[dict[str, Any]]:
-    settings = planted.config({"name": name}, protocol=protocol)
+def begin(name: str, model: Any, *directories: Path, **training: Any) -> list[dict[str, Any]]:
+    settings = planted.config({"name": name}, **training)
     return warm_start(model, settings, vocabularies(HERE), directories)
 
 
@@ -155,6 +161,10 @@ def _paper(folder: Path) -> list[Path]:
     return [checkpoint_of(folder, "bprmf", model_of("bprmf"), HERE, "paper")]
 
 
+def _refit(folder: Path) -> list[Path]:
+    return [checkpoint_of(folder, "bprmf", model_of("bprmf"), HERE, refit=True)]
+
+
 MORE = {**HERE, "users": ["ann", "bob", "cid", "dan"]}
 OTHERS = {**HERE, "items": ["i1", "i2", "i4"]}
 
@@ -166,6 +176,12 @@ MISFITS: list[tuple[str, Callable[[Path], list[Path]], str]] = [
     ("ktup-soft", _bprmf(), "bprmf: ktup-soft cannot begin from bprmf; it begins from TUP and TransH and TransE"),
     ("bprmf", _bprmf(), "bprmf: bprmf cannot begin from bprmf; it begins from no other model"),
     ("tup-soft", _paper, "bprmf: it was trained under the paper protocol, this run is strict"),
+    (
+        "tup-soft",
+        _refit,
+        "bprmf: it is a refit and learnt from validation, by which this run is chosen; begin from the checkpoint that "
+        "validation chose",
+    ),
     (
         "ktup-soft",
         _named("tup-soft", n_preferences=5),
@@ -197,6 +213,19 @@ def test_a_second_source_that_does_not_fit_leaves_the_first_unused(tmp_path: Pat
 def test_a_folder_that_is_no_checkpoint_is_told(tmp_path: Path) -> None:
     with pytest.raises(CheckpointError, match=r"manifest\.json is missing"):
         begin("tup-soft", model_of("tup-soft"), tmp_path)
+
+
+def test_a_refit_begins_from_a_refit_that_learnt_no_more_than_it_does_and_says_so(tmp_path: Path) -> None:
+    plain, with_facts = (
+        checkpoint_of(tmp_path / str(facts), "bprmf", model_of("bprmf"), HERE, refit=True, refit_facts=facts)
+        for facts in (False, True)
+    )
+    with pytest.raises(WarmStartError, match="learnt from the validation facts, this one does not"):
+        begin("tup-soft", model_of("tup-soft"), with_facts, refit=True)
+    assert begin("tup-soft", model_of("tup-soft"), plain, refit=True)[0]["refit"]
+    assert begin("tup-soft", model_of("tup-soft"), with_facts, refit=True, refit_facts=True)[0]["refit"]
+    chosen = checkpoint_of(tmp_path, "bprmf", model_of("bprmf"), HERE, refit=False)
+    assert "refit" not in begin("tup-soft", model_of("tup-soft"), chosen)[0]
 
 
 def test_no_warm_start_leaves_every_number_as_it_was_drawn() -> None:
