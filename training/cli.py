@@ -39,7 +39,7 @@ from training.distributed.held import held_range
 from training.distributed.processes import Processes, joined_processes, launched, leading_error
 from training.presets import SystemRecipe, load_recipe
 from training.progress import FileObserver, Observers, RichObserver, Silent, Stages
-from training.refit import refit_config
+from training.refit import check_same_data, refit_config
 from training.release import calibration_rows, make_release
 from training.trainer import train
 
@@ -148,6 +148,10 @@ def refit_command(
         with joined_processes(device) as processes:
             config = processes.together(lambda: refit_config(checkpoint, warm_starts or [], facts))
             loaded, dataset = _loaded(data, processes, config)
+            processes.together(lambda: check_same_data(checkpoint, dataset))
+            if processes.leads:
+                for path in warm_starts or []:
+                    _note_other_data(path, dataset)
             with RichObserver(config.stop_epoch or config.epochs) if processes.leads else Silent() as observer:
                 here = processes.device(choose_device(device))
                 given = config, dataset, run, here, observer, resume, warm_starts or []

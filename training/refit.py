@@ -8,14 +8,17 @@ those of the checkpoint that validation chose (training/release.py).
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from models.checkpoint import read_manifest
+from models.checkpoint import read_checkpoint_manifest
 from training.config import ConfigError, TrainingConfig, parse_config
 from training.data.indexed import IndexedDataset
+
+Learnt = Literal["train", "train+valid", "train+valid interactions"]
+"""The splits that a checkpoint learnt from: a refit may have left the validation facts out."""
 
 
 def with_validation_in_training(dataset: IndexedDataset, facts: bool = False) -> IndexedDataset:
@@ -36,6 +39,13 @@ def learnt_validation_facts(manifest: Mapping[str, Any]) -> bool:
     return bool(settings.get("refit") and settings.get("refit_facts"))
 
 
+def learnt_by(manifest: Mapping[str, Any]) -> Learnt:
+    """Name the splits that the checkpoint of `manifest` learnt from."""
+    if not manifest.get("training", {}).get("refit"):
+        return "train"
+    return "train+valid" if learnt_validation_facts(manifest) else "train+valid interactions"
+
+
 def _moved(rows: Mapping[str, NDArray[np.int64]]) -> dict[str, NDArray[np.int64]]:
     return {**rows, "train": np.concatenate([rows["train"], rows["valid"]]), "valid": rows["valid"][:0]}
 
@@ -44,10 +54,10 @@ def refit_config(checkpoint: Path, warm_starts: Sequence[Path], facts: bool = Tr
     """Give the settings that train `checkpoint` again as a refit: as many epochs, of the same schedule.
 
     Raises:
-        CheckpointError: there is no manifest of a checkpoint.
+        CheckpointError: there is no manifest of a checkpoint, or it is that of a release.
         ConfigError: it is a refit itself, or it began from checkpoints that are not given as `warm_starts`.
     """
-    manifest = read_manifest(checkpoint)
+    manifest = read_checkpoint_manifest(checkpoint)
     began_from = list[Mapping[str, Any]](manifest.get("warm_starts", []))
     if len(began_from) != len(warm_starts):
         names = ", ".join(str(source["model"]["name"]) for source in began_from) or "nothing"
@@ -57,3 +67,19 @@ def refit_config(checkpoint: Path, warm_starts: Sequence[Path], facts: bool = Tr
         raise ConfigError(f"{checkpoint} is a refit already; name the checkpoint that validation chose")
     refit = {"refit": True, "refit_facts": facts, "stop_epoch": manifest["epoch"]}
     return parse_config({**settings, **refit}, str(checkpoint))
+
+
+def check_same_data(checkpoint: Path, dataset: IndexedDataset) -> None:
+    """Make sure that a refit of `checkpoint` trains on the rows that it was trained and chosen on.
+
+    Raises:
+        CheckpointError: there is no manifest of a checkpoint.
+        ConfigError: it was trained on other rows; both are named.
+    """
+    found = read_checkpoint_manifest(checkpoint).get("dataset", {})
+    if found.get("content_hash") != dataset.content_hash:
+        there = f"{found.get('name', 'unnamed')} {found.get('content_hash', '')[:12]}"
+        raise ConfigError(
+            f"{checkpoint} was trained on {there}, not on {dataset.name} {dataset.content_hash[:12]}: its epochs were "
+            "chosen there; `train` on this data, then refit that"
+        )
