@@ -73,8 +73,7 @@ def make_release(
     """
     checkpoint, created = load_checkpoint(checkpoint_directory), datetime.now(UTC)
     _check_tasks(checkpoint)
-    fitted = _source_of_probabilities(checkpoint, checkpoint_directory, probabilities_of)
-    _check_data(fitted, dataset)
+    fitted = source_of_probabilities(checkpoint, checkpoint_directory, dataset, probabilities_of)
     name = release_id or default_id(dataset.name, checkpoint.model_name, created)
     _check_id(releases, name)
     say("measuring on the test split")
@@ -143,28 +142,44 @@ def measure_on_test(
     device: torch.device | str = "cpu",
     protocol_name: str | None = None,
 ) -> dict[str, Any]:
-    """Evaluate both tasks on the test split, with most-popular beside; a task without test rows is left out.
+    """Evaluate both tasks on the test split; a task without test rows is left out.
 
-    The protocol is that of the training run unless another is named.
+    The protocol is that of the training run unless another is named. The list of the most popular items, which stands
+    beside, counts the interactions that the model learnt from.
 
     Raises:
-        ReleaseError: the checkpoint is of another data set.
+        ReleaseError: the checkpoint is of another data set, or its training avoided rows of a split that the protocol
+            holds back from it.
     """
     _check_data(checkpoint, dataset)
-    protocol = PROTOCOLS[protocol_name or checkpoint.manifest["training"]["protocol"]]
+    trained_under = PROTOCOLS[checkpoint.manifest["training"]["protocol"]]
+    protocol = PROTOCOLS[protocol_name or trained_under.name]
+    if set(trained_under.negatives_avoid) - set(protocol.negatives_avoid):
+        raise ReleaseError(
+            f"the checkpoint was trained under the {trained_under.name} protocol: its negatives told it what is held "
+            f"out, so no figure of it is one of the {protocol.name} protocol; train it under that one"
+        )
     metrics: dict[str, Any] = {"protocol": protocol.name, "split": "test", "top_n": TOP_N}
     if hasattr(checkpoint.model, "score_items") and len(dataset.interactions["test"]):
         result = evaluate_recommendation(checkpoint.model, dataset, "test", protocol, TOP_N, device)
         metrics["recommendation"] = result.means()
-        metrics["most_popular"] = most_popular(dataset, "test", protocol, TOP_N).means()
+        learnt = rows_learnt(dataset, checkpoint.manifest)  # moved rows are left out of the lists as they were before
+        metrics["most_popular"] = most_popular(learnt, "test", protocol, TOP_N).means()
     if hasattr(checkpoint.model, "score_triples") and len(dataset.triples["test"]):
         ranks = evaluate_completion(checkpoint.model, dataset.triples["test"], dataset.settled, device)
         metrics["completion"] = ranks.means(TOP_N, protocol.first_rank)
     return metrics
 
 
-def _source_of_probabilities(checkpoint: Checkpoint, directory: Path, source: Path | None) -> Checkpoint:
-    """Give the checkpoint on which probabilities are fitted, which must not have learnt from the validation facts."""
+def source_of_probabilities(
+    checkpoint: Checkpoint, directory: Path, dataset: IndexedDataset, source: Path | None
+) -> Checkpoint:
+    """Give the checkpoint on which probabilities are fitted, which must not have learnt from the validation facts.
+
+    Raises:
+        ReleaseError: it did, or none is named for one that did, or it is of another data set or another model.
+        CheckpointError: the checkpoint `source` is not sound.
+    """
     if source is None and learnt_validation_facts(checkpoint.manifest):
         raise ReleaseError(
             f"{directory} learnt from the validation facts, on which probabilities are fitted; "
@@ -175,6 +190,7 @@ def _source_of_probabilities(checkpoint: Checkpoint, directory: Path, source: Pa
         raise ReleaseError(f"--probabilities-of {source}: it learnt from the validation facts, too")
     if fitted.manifest["model"] != checkpoint.manifest["model"]:
         raise ReleaseError(f"--probabilities-of {source}: its model is not that of {directory}")
+    _check_data(fitted, dataset)
     return fitted
 
 

@@ -89,6 +89,7 @@ def test_evaluate_prints_json_and_nothing_else(place: Workplace) -> None:
     metrics = json.loads(out)
     assert code == 0
     assert (metrics["protocol"], metrics["split"], metrics["top_n"]) == ("paper", "test", 10)
+    assert (metrics["trained_under"], metrics["learnt"]) == ("strict", "train")
     assert metrics["recommendation"]["users"] == 42
     assert 0 <= metrics["completion"]["mean_rank"] < 39
 
@@ -255,6 +256,14 @@ Arguments = Callable[[Workplace, Path], Sequence[object]]
         ),
         (lambda p, t: ["evaluate", "--data", p.data, "--checkpoint", p.data], "data: "),
         (
+            lambda p, t: ["refit", "--data", p.data, "--checkpoint", p.data, "--out", t / "x"],
+            "data: manifest.json is that of something else than a checkpoint",
+        ),
+        (
+            lambda p, t: ["evaluate", "--data", p.data, "--checkpoint", p.checkpoint, "--probabilities-of", t],
+            "--probabilities-of says on what --calibration fits; add that",
+        ),
+        (
             lambda p, t: ["release", "--data", p.data, "--checkpoint", p.checkpoint, "--id", "a/b"],
             "--id 'a/b': expected",
         ),
@@ -294,6 +303,15 @@ def test_a_changed_data_set_is_refused_for_an_old_checkpoint(place: Workplace, t
     assert "the checkpoint was trained on data" in err
 
 
+def test_a_refit_on_another_data_set_is_refused_and_makes_no_folder(place: Workplace, tmp_path: Path) -> None:
+    planted.dataset({"interactions": planted.without("interactions", "valid")}, name="other").save(tmp_path / "other")
+    given = ("--checkpoint", place.checkpoint, "--out", tmp_path / "refit", "--no-report")
+    code, out, err = call("refit", "--data", tmp_path / "other", *given)
+    assert (code, out) == (2, "")
+    assert f"{place.checkpoint} was trained on [bold]films " in err
+    assert not (tmp_path / "refit").exists()
+
+
 def test_a_checkpoint_with_a_flipped_byte_is_refused(place: Workplace, tmp_path: Path) -> None:
     copy = Path(shutil.copytree(place.checkpoint, tmp_path / "copy"))
     weights = bytearray((copy / "weights.safetensors").read_bytes())
@@ -302,7 +320,7 @@ def test_a_checkpoint_with_a_flipped_byte_is_refused(place: Workplace, tmp_path:
     code, _, err = call("evaluate", "--data", place.data, "--checkpoint", copy)
     assert (code, err) == (
         2,
-        "error: copy: weights.safetensors is cut or was altered: its hash differs from the manifest\n",
+        f"error: {copy}: weights.safetensors is cut or was altered: its hash differs from the manifest\n",
     )
 
 

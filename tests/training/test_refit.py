@@ -4,16 +4,17 @@ from pathlib import Path
 
 import pytest
 
-from models.checkpoint import read_manifest
+from models.checkpoint import CheckpointError, load_checkpoint, read_manifest
 from models.release import CALIBRATION
 from tests.training import planted
 from tests.training.planted import CPU, KTUP, Quiet
 from training.config import ConfigError
 from training.data.indexed import IndexedDataset
 from training.evaluation.protocol import STRICT
+from training.evaluation.recommendation import most_popular
 from training.objectives import objectives_of
-from training.refit import refit_config, with_validation_in_training
-from training.release import ReleaseError, make_release
+from training.refit import check_same_data, learnt_by, refit_config, with_validation_in_training
+from training.release import ReleaseError, make_release, measure_on_test
 from training.trainer import TrainingResult, new_model, train
 
 
@@ -54,6 +55,8 @@ def test_a_refit_takes_the_epochs_that_validation_chose_and_validates_nothing(
     assert not any("valid" in record for record in result.history)
     manifest = read_manifest(result.checkpoint)
     assert manifest["selected_on"] == "last epoch"
+    assert learnt_by(manifest) == "train+valid"
+    assert learnt_by(read_manifest(chosen.checkpoint)) == "train"
     assert manifest["training"] == {
         **read_manifest(chosen.checkpoint)["training"],
         "refit": True,
@@ -79,6 +82,20 @@ def test_a_refit_of_a_refit_is_refused(chosen: TrainingResult, folder: Path) -> 
     again = train(refit_config(chosen.checkpoint, []), planted.indexed(), folder, CPU, Quiet())
     with pytest.raises(ConfigError, match="is a refit already"):
         refit_config(again.checkpoint, [])
+
+
+def test_a_refit_is_of_the_rows_that_its_epochs_were_chosen_on(chosen: TrainingResult) -> None:
+    check_same_data(chosen.checkpoint, planted.indexed())
+    other = planted.indexed(interactions=planted.without("interactions", "valid"))
+    with pytest.raises(ConfigError, match=r"was trained on planted films [0-9a-f]{12}, not on planted films [0-9a-f]"):
+        check_same_data(chosen.checkpoint, other)
+
+
+def test_a_refit_of_a_release_is_told_where_the_checkpoint_is(chosen: TrainingResult, folder: Path) -> None:
+    made = make_release(chosen.checkpoint, planted.indexed(), folder / "releases", "chosen")
+    with pytest.raises(CheckpointError, match="this is a release; its checkpoint is the folder 'model' in it"):
+        refit_config(made, [])
+    assert refit_config(made / "model", []).stop_epoch == chosen.best_epoch
 
 
 def test_a_refit_asks_for_what_its_checkpoint_began_from(chosen: TrainingResult, folder: Path) -> None:
@@ -117,3 +134,14 @@ def test_a_refit_without_facts_has_probabilities_of_its_own(
     world = planted.indexed()
     refit = train(refit_config(chosen.checkpoint, [], facts=False), world, folder / "run", CPU, Quiet())
     assert (make_release(refit.checkpoint, world, folder / "releases", "refit") / CALIBRATION).is_file()
+    assert learnt_by(read_manifest(refit.checkpoint)) == "train+valid interactions"
+
+
+def test_the_most_popular_beside_a_refit_are_those_of_what_it_learnt_from(chosen: TrainingResult, folder: Path) -> None:
+    world = planted.indexed()
+    refit = train(refit_config(chosen.checkpoint, []), world, folder, CPU, Quiet())
+    before, after = (measure_on_test(load_checkpoint(result.checkpoint), world) for result in (chosen, refit))
+    assert before["most_popular"] == most_popular(world, "test", STRICT, 10).means()
+    moved = with_validation_in_training(world)
+    assert after["most_popular"] == most_popular(moved, "test", STRICT, 10).means() != before["most_popular"]
+    assert after["most_popular"]["users"] == before["most_popular"]["users"]

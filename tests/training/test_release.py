@@ -287,6 +287,15 @@ def test_the_paper_protocol_can_be_asked_for_and_is_named(trained: TrainingResul
     assert paper["recommendation"]["f1"] == strict["recommendation"]["f1"]
 
 
+def test_what_was_trained_under_paper_has_no_strict_figures(world: IndexedDataset, folder: Path) -> None:
+    result = planted.run(planted.config(epochs=1, protocol="paper"), world, folder)
+    with pytest.raises(
+        ReleaseError, match=r"under the paper protocol: .* no figure of it is one of the strict protocol"
+    ):
+        measure_on_test(load_checkpoint(result.checkpoint), world, protocol_name="strict")
+    assert measure_on_test(load_checkpoint(result.checkpoint), world)["protocol"] == "paper"
+
+
 def test_a_summary_shows_shares_in_percent_counts_whole_and_ranks_to_a_tenth() -> None:
     metrics = {"most_popular": {"f1": 0.0191, "users": 5576.0}, "completion": {"mean_rank": 123.62}}
     assert summary_rows(metrics) == [

@@ -8,6 +8,8 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from models.checkpoint import WEIGHTS, CheckpointError, read_manifest
+from training.refit import Learnt, learnt_by
 from training.reports.markdown import number
 from training.reports.results import ReportError
 from training.run_state import CHECKPOINT, HISTORY
@@ -19,7 +21,10 @@ Metrics = Mapping[str, Any]
 
 
 class Evaluation(BaseModel):
-    """The metrics of one run on the test split, with what they depend on; `weights` is the hash of the weights."""
+    """The metrics of one run on the test split, with what they depend on; `weights` is the hash of the weights.
+
+    `learnt` and `trained_under` are None where they are not known: in a file of before they were kept.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -27,6 +32,8 @@ class Evaluation(BaseModel):
     evaluated_at: datetime
     content_hash: str
     protocol: str
+    trained_under: str | None = None
+    learnt: Learnt | None = None
     weights: str
     metrics: dict[str, Any]
 
@@ -54,7 +61,9 @@ def evaluation_of(manifest: Metrics, metrics: Metrics) -> Evaluation:
         evaluated_at=datetime.now(UTC),
         content_hash=manifest["dataset"]["content_hash"],
         protocol=str(metrics["protocol"]),
-        weights=manifest["files"]["weights.safetensors"],
+        trained_under=manifest["training"]["protocol"],
+        learnt=learnt_by(manifest),
+        weights=manifest["files"][WEIGHTS],
         metrics=dict(metrics),
     )
 
@@ -75,19 +84,37 @@ def kept(run: Path, protocol: str) -> Evaluation:
     """
     path = run / _name(protocol)
     try:
-        return Evaluation.model_validate_json(path.read_bytes())
+        return _completed(Evaluation.model_validate_json(path.read_bytes()), run)
     except FileNotFoundError:
         raise ReportError(f"{path}: no such file; `python -m training evaluate` writes it for a run") from None
     except (OSError, ValidationError) as error:
         raise ReportError(f"{path} cannot be read: {error}") from None
 
 
+def _completed(evaluation: Evaluation, run: Path) -> Evaluation:
+    """Fill in what an older file does not say, from the checkpoint that it is of, where that is there.
+
+    Not of a refit: its most popular items were those of training alone then, so it has to be evaluated again.
+    """
+    if evaluation.learnt is not None:
+        return evaluation
+    try:
+        manifest = read_manifest(run / CHECKPOINT)
+    except CheckpointError:
+        return evaluation
+    if manifest["files"][WEIGHTS] != evaluation.weights or learnt_by(manifest) != "train":
+        return evaluation
+    return evaluation.model_copy(update={"learnt": "train", "trained_under": manifest["training"]["protocol"]})
+
+
 def last_beside(run: Path, own: Evaluation) -> tuple[Path, Evaluation] | None:
     """Find the run in the same folder that was evaluated last, on the same data under the same protocol.
 
-    None where there is none; a file that cannot be read is passed over.
+    It has learnt from the same splits, under the same protocol, too. None where there is none; a file that cannot be
+    read is passed over.
     """
-    found = [(path, evaluation) for path, evaluation in _siblings(run, own.protocol) if _comparable(evaluation, own)]
+    siblings = _siblings(run, own.protocol)
+    found = [(path, other) for path, other in siblings if _comparable(other, own) and not differences(other, own)]
     return max(found, key=lambda pair: pair[1].evaluated_at, default=None)
 
 
@@ -101,6 +128,18 @@ def check_comparable(other: Path, evaluation: Evaluation, own: Evaluation) -> No
         raise ReportError(
             f"{other} was evaluated on other data: {evaluation.content_hash[:12]}, not {own.content_hash[:12]}"
         )
+
+
+def differences(other: Evaluation, own: Evaluation) -> list[str]:
+    """Say in what two runs differ that is more than their models: what they learnt from, and under which protocol."""
+    if other.learnt is None:
+        return ["what it learnt from was not kept; evaluate it again"]
+    told = []
+    if other.learnt != own.learnt:
+        told.append(f"it learnt from {other.learnt}, this one from {own.learnt}")
+    if other.trained_under != own.trained_under:
+        told.append(f"it was trained under the {other.trained_under} protocol, this one under {own.trained_under}")
+    return told
 
 
 def _comparable(one: Evaluation, other: Evaluation) -> bool:
