@@ -57,20 +57,22 @@ def relations_of_list(examiner: Examiner, user: int) -> NDArray[np.int64]:
 
 
 def planted_truth(examiner: Examiner, planted: Mapping[str, str]) -> dict[str, float | int]:
-    """Hold what is named against what was planted, for everybody whom the release knows.
+    """Hold what is named against what was planted, for everybody whom the release knows and who has a history.
 
     `profile` is the share of people whose first relation is the planted one, `lists` the share for whom the planted one
     is named most often in their first ten, `pairs` the share of all those items.
     """
     relations, users = examiner.dataset.relations, examiner.dataset.users
-    rows = {row: relation for user, relation in planted.items() if (row := users.get(user)) is not None}
+    rows = {
+        row: relation
+        for user, relation in planted.items()
+        if (row := users.get(user)) is not None and len(examiner.seen[row])
+    }
     profile, lists, pairs, items = 0, 0, 0, 0
     for user, relation in rows.items():
-        if not len(examiner.seen[user]):
-            continue
         row, named = relations.get(relation), relations_of_list(examiner, user)
         profile += first_relation(examiner, user) == row
-        lists += int(named.argmax()) == row
+        lists += bool(named.any()) and int(named.argmax()) == row  # who met everything has no list
         pairs += int(named[row]) if row is not None and row < len(named) else 0
         items += int(named.sum())
     n = max(1, len(rows))

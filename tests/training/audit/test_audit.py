@@ -123,6 +123,20 @@ def test_planted_truth_counts_people_whose_first_relation_it_is(examiner: Examin
     assert mixed["profile"] == pytest.approx(0.5)
 
 
+def test_planted_truth_leaves_out_people_without_a_history(examiner: Examiner) -> None:
+    users, relations = examiner.dataset.users, examiner.dataset.relations
+    right = {users.id(user): relations.id(first_relation(examiner, user)) for user in range(4)}
+    found = planted_truth(examiner, {**right, "silent": relations.id(0)})
+    assert (found["people"], found["profile"]) == (4, 1.0)
+
+
+def test_nothing_is_named_most_often_where_nothing_is_left_to_list(released: Path, world: IndexedDataset) -> None:
+    everything = planted.rows(*((0, item) for item in range(len(world.items))))
+    met = replace(world, interactions={**world.interactions, "train": everything})
+    found = planted_truth(Examiner(load_release(released), met), {world.users.id(0): world.relations.id(0)})
+    assert (found["people"], found["lists"]) == (1, 0.0)
+
+
 def test_what_was_planted_is_read_or_refused_by_line(tmp_path: Path) -> None:
     path = tmp_path / "planted.csv"
     path.write_text("user_id,relation_id,entity_ids\nu1,director,a|b\n", encoding="utf-8")
