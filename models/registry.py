@@ -33,6 +33,8 @@ class Entry:
     settled: Mapping[str, str] = field(default_factory=dict)
 
 
+LARGEST = 2**31 - 1
+"""Of a setting that is the length of a table; libraries meet far larger ones with errors of their own."""
 REGISTRY: Mapping[str, Entry] = {
     "fm": Entry(FM, FMConfig),
     "bprmf": Entry(BPRMF, BPRMFConfig),
@@ -96,5 +98,7 @@ def _check(key: str, hint: Any, value: Any) -> None:
         raise ValueError(f"{key}: {value!r} is neither true nor false")
     if hint is int and (type(value) is not int or value < 1):
         raise ValueError(f"{key}: {value!r} is not a whole number of at least 1")
+    if hint is int and value > LARGEST:
+        raise ValueError(f"{key}: {value!r} is larger than {LARGEST}")
     if hint is float and (isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < math.inf):
         raise ValueError(f"{key}: {value!r} is not a finite number above 0")

@@ -20,7 +20,9 @@ def audit_command(
     data: DataOption,
     release: Annotated[Path, typer.Option(help="A release directory, as `release` makes it.")],
     pairs: Annotated[int, typer.Option(min=1, help="Pairs of a user and a listed item, for each seed.")] = 200,
-    seeds: Annotated[list[int] | None, typer.Option("--seed", help="May be repeated. Default: 0, 1 and 2.")] = None,
+    seeds: Annotated[
+        list[int] | None, typer.Option("--seed", min=0, help="May be repeated. Default: 0, 1 and 2.")
+    ] = None,
     planted: Annotated[
         Path | None, typer.Option(help="A CSV file of user_id and relation_id: what was planted in simulated people.")
     ] = None,

@@ -32,6 +32,7 @@ EXPECTED = (
 )
 PRESETS_HELP = f"{', '.join(preset_names())}, or a TOML file (`ml1m` is short for `ml1m-best`)."
 SETTINGS_PAGE = "docs/reference/training-settings.md"
+TAKE_MEMORY = ("batch_size", "negatives", "model.embedding_size")
 DeviceName = Literal["auto", "cpu", "cuda"]
 DataOption = Annotated[Path, typer.Option("--data", help="A data set directory, as `convert` writes it.")]
 DeviceOption = Annotated[DeviceName, typer.Option(help="auto takes CUDA where there is one.")]
@@ -52,8 +53,19 @@ def told_plainly() -> Iterator[None]:
         if "os error" not in str(error):
             raise
         _fail(f"the result cannot be written: {error}")
+    except (MemoryError, RuntimeError) as error:
+        if not _is_of_memory(error):
+            raise
+        what = f": {str(error).splitlines()[0]}" if str(error) else ""
+        _fail(f"memory is not enough{what}; a training takes less with a smaller {', '.join(TAKE_MEMORY)}")
     except OSError as error:
         _fail(f"{error.filename}: {error.strerror}" if error.filename else str(error))
+
+
+def _is_of_memory(error: Exception) -> bool:
+    """Whether memory ran out; torch has an error of its own for that on GPUs alone."""
+    kinds = (MemoryError, torch.OutOfMemoryError)
+    return isinstance(error, kinds) or any(words in str(error) for words in ("allocate memory", "Storage size"))
 
 
 def _fail(message: str) -> NoReturn:

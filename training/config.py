@@ -13,10 +13,12 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 
+from models.registry import LARGEST
 from training.setting_names import names_of, unknown_name
 
 CHANGED = "--set"
 """The origin, in errors, of settings that were changed for one run; no file that anybody wrote is to blame for them."""
+
 PRESETS = Path(__file__).parent / "presets"
 
 
@@ -38,7 +40,10 @@ class RecommendationLoss(_Section):
         "softmax", description="softmax: against many negatives; bpr: against one; listwise: whole users, all items"
     )
     negatives: int = Field(
-        256, ge=1, description="negatives of a batch, shared by its rows; listwise: all items where there are no more"
+        256,
+        ge=1,
+        le=LARGEST,
+        description="negatives of a batch, shared by its rows; listwise: all items where there are no more",
     )
     user_balance: float = Field(
         0.0, ge=-2, le=2, description="listwise: a pair of a user with n items weighs n ** -balance; 1: all users alike"
@@ -59,7 +64,7 @@ class CompletionLoss(_Section):
         "softmax", description="softmax: against many corruptions; margin: against one"
     )
     batch_size: int = Field(2048, ge=1, description="triples in one step")
-    negatives: int = Field(256, ge=1, description="entities of a batch (softmax), shared by its rows")
+    negatives: int = Field(256, ge=1, le=LARGEST, description="entities of a batch (softmax), shared by its rows")
     sharpness: float = Field(5.0, gt=0, description="s of the softmax over s * score")
     margin: float = Field(1.0, gt=0, description="by how much a fact is to be better than its corruption")
     reduction: Literal["mean", "sum"] = Field("mean", description="of the margin loss over a batch")
@@ -97,7 +102,7 @@ class ValidationSettings(_Section):
 
     every: int = Field(1, ge=1, description="epochs between two validations")
     patience: int = Field(5, ge=1, description="validations without a new best before the run stops")
-    top_n: int = Field(10, ge=1, description="length of the lists that are measured")
+    top_n: int = Field(10, ge=1, le=LARGEST, description="length of the lists that are measured")
     triples: int = Field(2000, ge=1, description="validation triples ranked, drawn once by the seed")
     metric: Literal["f1", "ndcg", "recall", "hit", "hits", "mrr", "both"] = Field(
         "f1",
@@ -187,7 +192,7 @@ def read_preset(preset_or_path: str) -> PresetFile:
     if path is None:
         raise ConfigError(f"{preset_or_path!r} is neither a preset ({', '.join(preset_names())}) nor a TOML file")
     try:
-        common = tomllib.loads(path.read_text(encoding="utf-8"))
+        common = tomllib.loads(path.read_text(encoding="utf-8-sig"))  # with the mark of Windows before it, too
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path}: not valid TOML: {error}") from error
     systems = common.pop("systems", {})

@@ -13,7 +13,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from models.checkpoint import read_checkpoint_manifest
+from models.checkpoint import CheckpointError, read_checkpoint_manifest
 from training.config import ConfigError, TrainingConfig, parse_config
 from training.data.indexed import IndexedDataset
 
@@ -54,7 +54,7 @@ def refit_config(checkpoint: Path, warm_starts: Sequence[Path], facts: bool = Tr
     """Give the settings that train `checkpoint` again as a refit: as many epochs, of the same schedule.
 
     Raises:
-        CheckpointError: there is no manifest of a checkpoint, or it is that of a release.
+        CheckpointError: there is no manifest of a checkpoint that a training run wrote, or it is that of a release.
         ConfigError: it is a refit itself, or it began from checkpoints that are not given as `warm_starts`.
     """
     manifest = read_checkpoint_manifest(checkpoint)
@@ -62,10 +62,12 @@ def refit_config(checkpoint: Path, warm_starts: Sequence[Path], facts: bool = Tr
     if len(began_from) != len(warm_starts):
         names = ", ".join(str(source["model"]["name"]) for source in began_from) or "nothing"
         raise ConfigError(f"{checkpoint} began from {names}; name as many checkpoints by --warm-start")
-    settings = manifest["training"]
+    settings, epoch = manifest.get("training"), manifest.get("epoch")
+    if not isinstance(settings, dict) or epoch is None:
+        raise CheckpointError(checkpoint, "its manifest does not say how it was trained; name one that `train` made")
     if settings.get("refit"):
         raise ConfigError(f"{checkpoint} is a refit already; name the checkpoint that validation chose")
-    refit = {"refit": True, "refit_facts": facts, "stop_epoch": manifest["epoch"]}
+    refit = {"refit": True, "refit_facts": facts, "stop_epoch": epoch}
     return parse_config({**settings, **refit}, str(checkpoint))
 
 

@@ -93,7 +93,7 @@ def make_release(
         "model": checkpoint.manifest["model"],
         "dataset": checkpoint.manifest["dataset"],
         "counts": checkpoint.manifest["counts"],
-        "training": checkpoint.manifest["training"],
+        "training": _trained_with(checkpoint),
         "metrics": metrics,
         "index": {**vars(recall), "kind": kind_of(index)},
         "versions": {"python": platform.python_version(), "torch": torch.__version__, "faiss": faiss.__version__},
@@ -131,6 +131,13 @@ def _check_data(checkpoint: Checkpoint, dataset: IndexedDataset) -> None:
         )
 
 
+def _trained_with(checkpoint: Checkpoint) -> Mapping[str, Any]:
+    settings = checkpoint.manifest.get("training")
+    if not isinstance(settings, dict):
+        raise ReleaseError("the checkpoint does not say how it was trained; name one that `train` made")
+    return settings
+
+
 def _check_tasks(checkpoint: Checkpoint) -> None:
     if not (hasattr(checkpoint.model, "space") and hasattr(checkpoint.model, "score_triples")):
         raise ReleaseError(f"a release serves recommendations, reasons and facts; {checkpoint.model_name} does not")
@@ -148,11 +155,11 @@ def measure_on_test(
     beside, counts the interactions that the model learnt from.
 
     Raises:
-        ReleaseError: the checkpoint is of another data set, or its training avoided rows of a split that the protocol
-            holds back from it.
+        ReleaseError: the checkpoint is of another data set, does not say how it was trained, or its training avoided
+            rows of a split that the protocol holds back from it.
     """
     _check_data(checkpoint, dataset)
-    trained_under = PROTOCOLS[checkpoint.manifest["training"]["protocol"]]
+    trained_under = PROTOCOLS[_trained_with(checkpoint)["protocol"]]
     protocol = PROTOCOLS[protocol_name or trained_under.name]
     if set(trained_under.negatives_avoid) - set(protocol.negatives_avoid):
         raise ReleaseError(
@@ -204,7 +211,7 @@ def calibrated(
     """
     if not hasattr(checkpoint.model, "score_triples"):
         return None
-    settings, model = checkpoint.manifest["training"]["completion"], checkpoint.model.to("cpu", torch.float64)
+    settings, model = _trained_with(checkpoint)["completion"], checkpoint.model.to("cpu", torch.float64)
     scorer = model if fitted is None else fitted.model.to("cpu", torch.float64)
     calibration = calibrate(scorer, dataset, 1.0 if settings["loss"] == "margin" else settings["sharpness"])
     if calibration is not None and "completion" in metrics:

@@ -7,17 +7,20 @@ import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
+import typer
 from typer.testing import CliRunner
 
 from models.release import load_release
 from tests.training import planted
 from training.cli import app
-from training.cli_shared import parse_overrides
+from training.cli_shared import parse_overrides, told_plainly
 from training.config import ConfigError
 
 ROOT = Path(__file__).parents[2]
@@ -224,6 +227,10 @@ def test_a_setting_without_name_or_sign_is_refused(setting: str) -> None:
 Arguments = Callable[[Workplace, Path], Sequence[object]]
 
 
+def _huge(name: str, place: Workplace, folder: Path) -> Sequence[object]:
+    return place.training(folder / "x", "--set", f"{name}=1000000000000")
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -234,6 +241,8 @@ Arguments = Callable[[Workplace, Path], Sequence[object]]
             lambda p, t: p.training(t / "x", "--set", "epoch=1"),
             "--set: there is no setting `epoch`; did you mean `epochs`",
         ),
+        *((partial(_huge, name), f"{name}: ") for name in ("recommendation.negatives", "completion.negatives")),
+        *((partial(_huge, name), f"{name}: ") for name in ("validation.top_n", "model.embedding_size")),
         (lambda p, t: p.training(t / "x", "--set", "model.depth=3"), "model.depth: ktup has no such setting"),
         (lambda p, t: p.training(t / "x", "--set", "model.name=bert"), "model.name: 'bert' is none of"),
         (
@@ -279,6 +288,58 @@ def test_every_error_of_a_person_is_one_line_with_exit_code_2(
     assert err.count("\n") == 1
     assert "Traceback" not in err
     assert not (tmp_path / "x" / "checkpoint").exists()
+
+
+@pytest.mark.parametrize(
+    "allocate",
+    [
+        lambda: torch.empty(1 << 50),
+        lambda: torch.empty(1 << 61, 8),
+        lambda: np.empty(1 << 50),
+        lambda: _raise(torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")),
+        lambda: _raise(MemoryError()),
+    ],
+)
+def test_memory_that_is_not_enough_is_told_with_what_to_lower(
+    allocate: Callable[[], object], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(typer.Exit) as ended, told_plainly():
+        allocate()
+    told = capsys.readouterr().err
+    assert ended.value.exit_code == 2
+    assert told.startswith("error: memory is not enough")
+    assert "batch_size, negatives, model.embedding_size" in told
+    assert told.count("\n") == 1
+
+
+def test_another_error_of_torch_is_no_matter_of_memory() -> None:
+    with pytest.raises(RuntimeError, match="size of tensor"), told_plainly():
+        torch.ones(2) + torch.ones(3)
+
+
+def _raise(error: Exception) -> None:
+    raise error
+
+
+@pytest.mark.parametrize("left_out", ["training", "dataset"])
+def test_a_checkpoint_that_does_not_say_how_it_was_trained_is_refused_by_name(
+    left_out: str, place: Workplace, tmp_path: Path
+) -> None:
+    run = Path(shutil.copytree(place.folder / "run", tmp_path / "run"))
+    manifest = run / "checkpoint" / "manifest.json"
+    values = json.loads(manifest.read_text())
+    manifest.write_text(json.dumps({name: value for name, value in values.items() if name != left_out}))
+    given = ("--data", place.data, "--checkpoint", run / "checkpoint")
+    commands = [
+        ("evaluate", *given),
+        ("release", *given, "--releases", tmp_path / "r"),
+        ("report", "run", run, *given[:2]),
+    ]
+    if left_out == "training":
+        commands.append(("refit", *given, "--out", tmp_path / "refit", "--no-report"))
+    for command in commands:
+        code, _, err = call(*command)
+        assert (code, err.count("\n"), "trained" in err) == (2, 1, True), (command, err)
 
 
 @pytest.mark.skipif(not NO_CUDA, reason="this machine has CUDA")

@@ -114,6 +114,12 @@ def test_a_toml_file_is_read_by_its_path_and_overrides_win(tmp_path: Path) -> No
     assert (config.model_name, config.model_settings) == ("ktup", {"norm": "l2"})
 
 
+def test_a_file_with_the_mark_that_windows_puts_before_it_is_read(tmp_path: Path) -> None:
+    file = tmp_path / "mine.toml"
+    file.write_text('epochs = 7\n[model]\nname = "ktup"\n', encoding="utf-8-sig")
+    assert load_config(str(file)).epochs == 7
+
+
 @pytest.mark.parametrize("content", [b"epochs = \n", b"epochs = 3\nepochs = 4\n", b'name = "\xff"\n'])
 def test_a_file_that_is_no_toml_is_named_with_what_is_wrong(tmp_path: Path, content: bytes) -> None:
     file = tmp_path / "mine.toml"

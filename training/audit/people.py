@@ -1,6 +1,7 @@
 """Which relation stands first for a person: how they are spread, and whether it is the one that was planted."""
 
 import csv
+import io
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -20,11 +21,11 @@ def read_planted(path: Path) -> dict[str, str]:
     """Read which relation was planted in whom: a CSV file with the columns user_id and relation_id.
 
     Raises:
-        DatasetError: a column is missing, a row is short, or a user is named twice.
+        DatasetError: it is no UTF-8 or no CSV, a column is missing, a row is short, or a user is named twice.
     """
     planted: dict[str, str] = {}
-    with path.open(encoding="utf-8", newline="") as file:
-        reader = csv.DictReader(file)
+    reader = csv.DictReader(io.StringIO(_text(path), newline=""))
+    try:
         if not set(PLANTED_COLUMNS) <= set(reader.fieldnames or ()):
             raise DatasetError(f"{path}:1: expected the columns {' and '.join(PLANTED_COLUMNS)}")
         for row in reader:
@@ -34,7 +35,18 @@ def read_planted(path: Path) -> dict[str, str]:
             if user in planted:
                 raise DatasetError(f"{path}:{reader.line_num}: user_id {user!r} stands there before")
             planted[user] = relation
+    except csv.Error as error:  # of the line after those that were read
+        raise DatasetError(f"{path}:{reader.line_num + 1}: {error}") from None
     return planted
+
+
+def _text(path: Path) -> str:
+    """Read UTF-8, with the mark that programs of Windows put before it or without; decoded whole, to name the line."""
+    try:
+        return path.read_bytes().decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = 1 + error.object[: error.start].count(b"\n")
+        raise DatasetError(f"{path}:{line}: expected UTF-8, found the byte {error.object[error.start]:#04x}") from None
 
 
 def first_relations(examiner: Examiner, generator: np.random.Generator) -> dict[int, int]:

@@ -141,12 +141,16 @@ def test_what_was_planted_is_read_or_refused_by_line(tmp_path: Path) -> None:
     path = tmp_path / "planted.csv"
     path.write_text("user_id,relation_id,entity_ids\nu1,director,a|b\n", encoding="utf-8")
     assert read_planted(path) == {"u1": "director"}
+    path.write_text("user_id,relation_id\r\nu1,director\r\n", encoding="utf-8-sig", newline="")  # as Windows saves it
+    assert read_planted(path) == {"u1": "director"}
     for text, told in (
         ("user,relation\n", ":1: expected the columns user_id and relation_id"),
         ("user_id,relation_id\nu1,\n", ":2: expected a user_id and a relation_id"),
         ("user_id,relation_id\nu1,a\nu1,b\n", ":3: user_id 'u1' stands there before"),
+        ("user_id,relation_id\nu1,Zoë\n", ":2: expected UTF-8, found the byte 0xeb"),
+        (f"user_id,relation_id\nu1,{'a' * 200_000}\n", ":2: field larger than field limit"),
     ):
-        path.write_text(text, encoding="utf-8")
+        path.write_text(text, encoding="latin-1")
         with pytest.raises(DatasetError, match=told):
             read_planted(path)
 
@@ -196,6 +200,13 @@ def test_an_audit_that_cannot_be_read_is_none(tmp_path: Path) -> None:
     (tmp_path / "audit").mkdir()
     (tmp_path / "audit" / "audit.json").write_text("{", encoding="utf-8")
     assert read_audit(tmp_path) is None
+
+
+def test_a_seed_below_zero_is_a_usage_error(tmp_path: Path) -> None:
+    asked = ["audit", "--data", str(tmp_path), "--release", str(tmp_path), "--seed", "1", "--seed", "-1"]
+    found = CliRunner().invoke(app, asked)
+    assert found.exit_code == 2
+    assert "--seed" in found.output
 
 
 def test_the_command_ends_with_one_message_where_there_is_no_release(tmp_path: Path) -> None:

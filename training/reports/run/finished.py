@@ -16,6 +16,9 @@ from training.reports.case.text import Labels
 from training.reports.results import ReportError
 from training.run_state import CHECKPOINT, HISTORY
 
+TOLD = ("dataset", "training", "epoch", "selected_on")
+"""What `train` says in the manifest of a checkpoint, and a report needs."""
+
 
 @dataclass(frozen=True)
 class FinishedRun:
@@ -60,7 +63,8 @@ def read_run(folder: Path, dataset: Dataset, device: torch.device | None = None)
     """Read what `train` left.
 
     Raises:
-        ReportError: the run is not finished, its history cannot be read, or it was trained on other data.
+        ReportError: the run is not finished, its history cannot be read, its checkpoint does not say how it was
+            trained, or it was trained on other data.
         CheckpointError: its checkpoint is not sound.
     """
     if not (folder / CHECKPOINT).is_dir():
@@ -68,6 +72,8 @@ def read_run(folder: Path, dataset: Dataset, device: torch.device | None = None)
             f"{folder} holds no finished run: no {CHECKPOINT} in it; `python -m training train` makes one"
         )
     checkpoint, indexed = load_checkpoint(folder / CHECKPOINT, device or "cpu"), IndexedDataset.of(dataset)
+    if missing := [name for name in TOLD if name not in checkpoint.manifest]:
+        raise ReportError(f"{folder / CHECKPOINT} does not say how it was trained: no {missing[0]} in its manifest")
     trained_on = checkpoint.manifest["dataset"]
     if trained_on["content_hash"] != indexed.content_hash:
         raise ReportError(
