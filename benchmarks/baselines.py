@@ -23,6 +23,7 @@ from rich.table import Table
 from benchmarks.baseline_report import BaselineReport, DatasetName, Figures, GridPoint, Row, write_report
 from benchmarks.machine import describe_machine
 from benchmarks.recommenders import ALS, EASE, MostPopular
+from models.durable import takes_file
 from training.cli_shared import told_plainly
 from training.config import ConfigError
 from training.data.dataset import Dataset
@@ -183,8 +184,8 @@ def main(
 
 def _check(target: Path, names: Sequence[BaselineName]) -> None:
     """Find out before an hour of work what would fail after it."""
-    if not target.parent.is_dir():
-        raise ConfigError(f"--out {target}: {target.parent} is no directory")
+    if not takes_file(target):
+        raise ConfigError(f"--out {target} is no place for a file; name one in a directory that may be written to")
     if BaselineName.als in names and find_spec("implicit") is None:
         raise ConfigError(
             "ALS needs the library implicit: pip install --group bench, or leave it out with --only popular --only ease"

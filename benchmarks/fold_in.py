@@ -23,6 +23,7 @@ from benchmarks.held_out import draw_items, draw_users, without_items, without_u
 from benchmarks.machine import describe_machine
 from models.catalogue import Catalogue
 from models.checkpoint import Checkpoint, load_checkpoint
+from models.durable import takes_file
 from models.fold_in.items import FactsOf, ItemFolding
 from models.fold_in.users import FoldInSettings, UserFolding
 from models.retrieval.ranking import RowLists
@@ -199,8 +200,8 @@ def main(
 ) -> None:
     """Hold users, and items, out of training, fold them in, and write how they fare as JSON."""
     with told_plainly(), errors.status("reading") as status:
-        if not target.parent.is_dir():
-            raise ConfigError(f"--out {target}: {target.parent} is no directory")
+        if not takes_file(target):
+            raise ConfigError(f"--out {target} is no place for a file; name one in a directory that may be written to")
         torch.set_num_threads(1)
         dataset = IndexedDataset.of(Dataset.load(data))
         config = load_recipe(preset, None, parse_overrides(settings or [])).config

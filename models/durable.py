@@ -1,6 +1,7 @@
-"""What is written survives a loss of power."""
+"""What is written survives a loss of power, and where nothing can be written is known before the work."""
 
 import os
+import tempfile
 from pathlib import Path
 
 
@@ -11,3 +12,23 @@ def flush(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def closed_above(path: Path) -> Path | None:
+    """Give the folder that keeps `path` from being made, or None.
+
+    It is tried, and taken back: to root every place looks writable, /proc and others that take nothing too.
+    """
+    above = next(folder for folder in path.absolute().parents if folder.exists())
+    try:
+        Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=above)).rmdir()
+    except OSError:
+        return above
+    return None
+
+
+def takes_file(path: Path) -> bool:
+    """Whether a file can be written at `path`, in a folder that is there; nothing is changed."""
+    if path.exists():
+        return not path.is_dir() and os.access(path, os.W_OK)
+    return path.parent.is_dir() and closed_above(path) is None

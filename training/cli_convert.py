@@ -10,6 +10,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
+from models.durable import takes_file
 from training.cli_sources import check_heard, layout, named_sources, parse_columns
 from training.data.dataset import BESIDE, MANIFEST
 from training.data.errors import BadOption, DatasetError
@@ -209,10 +210,10 @@ def check_report(report: Path | None) -> None:
     """Refuse a place where no report can be written, before anything is read.
 
     Raises:
-        BadOption: it is a directory, or in none.
+        BadOption: it is a directory, or in none that takes a file.
     """
-    if report is not None and (report.is_dir() or not report.parent.is_dir()):
-        raise BadOption("--report", f"{report} is no place for a file; name one in a directory that exists")
+    if report is not None and not takes_file(report):
+        raise BadOption("--report", f"{report} is no place for a file; name one in a directory that may be written to")
 
 
 def said(options: ReadOptions) -> Mapping[str, bool]:

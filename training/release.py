@@ -22,6 +22,7 @@ from models.retrieval.ranking import RowLists
 from models.retrieval.roles import Roles
 from models.retrieval.search import Searcher
 from models.retrieval.stored import SCANNED, Index, Kind, build_index, kind_of
+from training.data.files import check_can_be_made
 from training.data.indexed import IndexedDataset
 from training.evaluation.calibration import calibrate, measure
 from training.evaluation.completion import evaluate_completion
@@ -69,6 +70,7 @@ def make_release(
     Raises:
         ReleaseError: the checkpoint is of another data set, or its model does not do both tasks, or the id is
             taken or none, or it learnt from the validation facts and `probabilities_of` is None or did so, too.
+        TargetExists: nothing can be written in `releases`.
         CheckpointError: the checkpoint is not sound.
     """
     checkpoint, created = load_checkpoint(checkpoint_directory), datetime.now(UTC)
@@ -76,6 +78,7 @@ def make_release(
     fitted = source_of_probabilities(checkpoint, checkpoint_directory, dataset, probabilities_of)
     name = release_id or default_id(dataset.name, checkpoint.model_name, created)
     _check_id(releases, name)
+    check_can_be_made(releases / name)
     say("measuring on the test split")
     metrics = measure_on_test(checkpoint, dataset)
     say("indexing items")

@@ -12,6 +12,7 @@ from benchmarks.peers.contest import Contest
 from benchmarks.peers.environments import PeerError
 from benchmarks.peers.report import RESULTS, Report, default_name, table, write
 from benchmarks.peers.task import Settings
+from models.durable import takes_file
 from training.cli_shared import told_plainly
 from training.config import ConfigError
 
@@ -49,8 +50,8 @@ def main(
     """Measure training and ranking of both sides on one thread, print the ratios and write them as JSON."""
     path = target or RESULTS / default_name()
     with told_plainly(), errors.status("reading") as status:
-        if not path.parent.is_dir():
-            raise ConfigError(f"--out {path}: {path.parent} is no directory")
+        if not takes_file(path):
+            raise ConfigError(f"--out {path} is no place for a file; name one in a directory that may be written to")
         peers = [peer.value for peer in only or Peer]
         settings = Settings(batch_size=batch_size, batches=batches, triples=triples)
         contest = Contest(data, environments, python, peers, settings)

@@ -181,4 +181,4 @@ def test_a_baseline_whose_library_is_missing_is_told_before_the_work(
 def test_a_folder_that_is_not_there_is_told_before_the_work(tmp_path: Path) -> None:
     result = run(tmp_path, "--out", str(tmp_path / "none" / "x.json"), "--only", "popular")
     assert result.exit_code == 2
-    assert "is no directory" in result.output
+    assert "is no place for a file" in result.output

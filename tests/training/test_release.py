@@ -20,6 +20,7 @@ from models.retrieval.search import Searcher
 from models.retrieval.stored import build_index
 from tests.training import planted
 from training import release
+from training.data.errors import TargetExists
 from training.data.indexed import IndexedDataset
 from training.evaluation.protocol import STRICT
 from training.evaluation.recommendation import most_popular
@@ -192,6 +193,16 @@ def test_each_stage_is_told(trained: TrainingResult, world: IndexedDataset, tmp_
     told: list[str] = []
     make_release(trained.checkpoint, world, tmp_path, "first", told.append)
     assert told == STAGES
+
+
+def test_a_folder_that_takes_no_release_is_refused_before_anything_is_measured(
+    trained: TrainingResult, world: IndexedDataset, tmp_path: Path
+) -> None:
+    told: list[str] = []
+    (tmp_path / "file").write_text("")
+    with pytest.raises(TargetExists, match=r"file/two cannot be made: .*/file is no directory that may be written to"):
+        make_release(trained.checkpoint, world, tmp_path / "file", "two", told.append)
+    assert told == []
 
 
 def test_how_far_items_are_sorted_into_cells_is_told(

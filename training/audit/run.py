@@ -14,6 +14,7 @@ from training.audit.pages import draw, page
 from training.audit.pairs import TOP_N, Examined, Examiner
 from training.audit.people import first_relations, planted_truth
 from training.audit.summary import Figures, spread, summarise
+from training.data.files import check_can_be_made
 from training.data.indexed import IndexedDataset
 from training.refit import rows_learnt
 from training.release import ReleaseError
@@ -80,6 +81,7 @@ def write_audit(figures: Figures, release: Path, out: Path | None = None, plots:
 
     Raises:
         ReleaseError: it is there already; an audit is never overwritten.
+        TargetExists: nothing can be written there.
         ReportError: matplotlib is not installed.
     """
     folder = out or release / AUDIT
@@ -98,6 +100,8 @@ def check_free(folder: Path) -> None:
 
     Raises:
         ReleaseError: something is there.
+        TargetExists: nothing can be written where it would lie.
     """
     if folder.exists():
         raise ReleaseError(f"{folder} exists; an audit is never overwritten, name another folder with --out")
+    check_can_be_made(folder)

@@ -1,6 +1,5 @@
 """Write a directory aside and rename it, so that nobody ever meets half of it."""
 
-import os
 import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -8,7 +7,7 @@ from contextlib import contextmanager
 from fnmatch import fnmatchcase
 from pathlib import Path
 
-from models.durable import flush
+from models.durable import closed_above, flush
 from training.data.errors import TargetExists
 
 
@@ -27,9 +26,7 @@ def check_target(path: Path, *, overwrite: bool, marker: str, others: Sequence[s
     """
     if path.is_symlink() or (path.exists() and not path.is_dir()):
         raise TargetExists(path, "exists and is not a directory")
-    above = next(folder for folder in path.absolute().parents if folder.exists())
-    if not above.is_dir() or not os.access(above, os.W_OK):
-        raise TargetExists(path, f"cannot be made: {above} is no directory that may be written to")
+    check_can_be_made(path)
     if not path.exists() or not any(path.iterdir()):
         return
     if not overwrite:
@@ -39,6 +36,16 @@ def check_target(path: Path, *, overwrite: bool, marker: str, others: Sequence[s
     ours = (marker, *others)
     if foreign := sorted(p.name for p in path.iterdir() if not any(fnmatchcase(p.name, name) for name in ours)):
         raise TargetExists(path, f"holds {foreign[0]}, which is not ours to overwrite; move or remove it first")
+
+
+def check_can_be_made(path: Path) -> None:
+    """Refuse a target that cannot be written, before anything is computed.
+
+    Raises:
+        TargetExists: nothing can be written where it would lie.
+    """
+    if (above := closed_above(path)) is not None:
+        raise TargetExists(path, f"cannot be made: {above} is no directory that may be written to")
 
 
 @contextmanager

@@ -202,6 +202,14 @@ def test_an_audit_that_cannot_be_read_is_none(tmp_path: Path) -> None:
     assert read_audit(tmp_path) is None
 
 
+def test_a_place_that_takes_no_audit_is_told_before_anything_is_read(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    asked = ["audit", "--data", str(tmp_path), "--release", str(tmp_path), "--out", str(tmp_path / "file" / "audit")]
+    found = CliRunner().invoke(app, asked)
+    assert found.exit_code == 2
+    assert "audit cannot be made: " in found.output
+
+
 def test_a_seed_below_zero_is_a_usage_error(tmp_path: Path) -> None:
     asked = ["audit", "--data", str(tmp_path), "--release", str(tmp_path), "--seed", "1", "--seed", "-1"]
     found = CliRunner().invoke(app, asked)

@@ -23,6 +23,7 @@ RATINGS = "1::10::5::978300101\n1::20::4::978300102\n2::10::3::978300103\n2::30:
 MOVIES = "10::Blue Hill (1990)::Drama|War\n20::Night (1991)::Comedy\n30::Harbour, The (1995)::Drama\n"
 FILMS = {"ml/ratings.dat": RATINGS, "ml/movies.dat": MOVIES}
 BROKEN = Path("/proc/self/mem")  # opens, and cannot be read from its start: the one file that root cannot read, either
+needs_proc = pytest.mark.skipif(not BROKEN.exists(), reason="no /proc here")
 app = typer.Typer(pretty_exceptions_enable=False)
 app.command("convert")(convert)
 
@@ -159,7 +160,7 @@ def test_what_no_reader_knows_is_told_by_what_is_in_it(
     assert seen in refused(folder, folder / name)
 
 
-@pytest.mark.skipif(not BROKEN.exists(), reason="no /proc here")
+@needs_proc
 @pytest.mark.parametrize("named", ["movielens-1m=", ""])
 def test_a_file_that_cannot_be_read_is_named(write: Write, named: str) -> None:
     folder = write({"ml/movies.dat": ""})
@@ -176,7 +177,7 @@ def test_a_cut_archive_is_no_empty_file(write: Write, format_: str) -> None:
     assert "a.txt.gz, line 1: expected a whole gzip file" in message
 
 
-@pytest.mark.parametrize("report", ["", "nowhere/r.json"])
+@pytest.mark.parametrize("report", ["", "nowhere/r.json", pytest.param("/proc/r.json", marks=needs_proc)])
 def test_a_place_for_the_report_is_looked_for_before_anything_is_written(write: Write, report: str) -> None:
     folder = write(FILMS)
     assert "--report: " in refused(folder, folder / "ml", "--report", folder / report)
@@ -186,6 +187,12 @@ def test_a_target_below_a_file_is_refused_before_anything_is_read(write: Write) 
     folder = write(FILMS)
     message = refused(folder, folder / "nowhere", target=folder / "ml" / "ratings.dat" / "out")
     assert "ratings.dat is no directory that may be written to" in message
+
+
+@needs_proc
+def test_a_target_that_only_looks_writable_is_refused_before_anything_is_read(write: Write) -> None:
+    message = refused(write(FILMS), "nowhere", target="/proc/out")
+    assert "/proc/out cannot be made: /proc is no directory that may be written to" in message
 
 
 @pytest.mark.parametrize(

@@ -79,3 +79,6 @@ def test_mistakes_are_told_in_one_line(saved: Path, tmp_path: Path) -> None:
     assert "'turtle' is unknown" in run("export", "--format", "turtle", saved, tmp_path / "out")[2]
     assert "no manifest.json" in run("export", "--format", "tables", tmp_path / "nowhere", tmp_path / "out")[2]
     assert "not empty" in run("export", "--format", "tables", saved, saved)[2]
+    file = saved / "manifest.json"
+    _, _, told = run("export", "--format", "tables", tmp_path / "nowhere", file / "out")
+    assert told == f"error: {file / 'out'} cannot be made: {file} is no directory that may be written to\n"
