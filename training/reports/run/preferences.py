@@ -31,7 +31,10 @@ class Usage:
 
 @torch.no_grad()
 def usage_of(run: FinishedRun) -> Usage | None:
-    """Read off the weights of the first items of up to PEOPLE users; None for a model without preferences."""
+    """Read off the weights of the first items of up to PEOPLE users.
+
+    None for a model without preferences, and where nobody has an item left to recommend.
+    """
     model = run.checkpoint.model
     if not hasattr(model, "preference_weights"):
         return None
@@ -40,6 +43,8 @@ def usage_of(run: FinishedRun) -> Usage | None:
     met = RowLists.of_pairs(run.learnt.interactions["train"], n_users)
     lists = top_n(model, users, run.top_n, met, run.device)
     owners, places = np.nonzero(lists >= 0)
+    if not len(owners):
+        return None
     pairs = (torch.from_numpy(rows).to(run.device) for rows in (users[owners], lists[owners, places]))
     sizes = model.preference_weights(*pairs).abs().to("cpu", torch.float64).numpy()
     shares = sizes / np.maximum(sizes.sum(1, keepdims=True), 1e-12)
@@ -62,7 +67,9 @@ def preferences_section(run: FinishedRun, pictures: Path) -> Section:
     """Draw and tell the usage."""
     usage, title = usage_of(run), "Which preferences carry the lists"
     if usage is None:
-        return Section(title, [f"{run.checkpoint.model_name} induces no preferences."])
+        able = hasattr(run.checkpoint.model, "preference_weights")
+        why = "nobody has an item left to recommend" if able else f"{run.checkpoint.model_name} induces no preferences"
+        return Section(title, [f"None: {why}."])
     _draw(usage, pictures)
     told = [f"{name} {number(share, 1)}" for name, share in zip(usage.names[:SHOWN], usage.share, strict=False)]
     alt = f"Mean share of each preference in the first {run.top_n} items, percent: {', '.join(told)}."

@@ -16,7 +16,7 @@ from training.reports.case.text import Labels
 from training.reports.run.finished import FinishedRun, read_run
 from training.reports.run.item_map import colouring_of, explained, projected
 from training.reports.run.people import groups_of
-from training.reports.run.preferences import usage_of
+from training.reports.run.preferences import preferences_section, usage_of
 from training.reports.run.relations import by_relation
 
 Trained = Callable[[str], Path]
@@ -72,6 +72,17 @@ def test_shares_of_preferences_are_a_whole_beside_the_shares_of_facts(trained: T
     assert np.all(np.diff(usage.share) <= 0)
     assert usage.facts is not None
     assert dict(zip(usage.names, usage.facts.tolist(), strict=True)) == {"genre": 50.0, "director": 50.0}
+
+
+def test_where_nobody_has_an_item_left_no_preference_carries_anything(
+    trained: Trained, data: Dataset, tmp_path: Path
+) -> None:
+    run = read_run(trained("ktup"), data)
+    people, items = (np.arange(len(ids)) for ids in (run.indexed.users, run.indexed.items))
+    everything = np.stack(np.meshgrid(people, items, indexing="ij"), axis=-1).reshape(-1, 2)
+    met = replace(run, learnt=replace(run.learnt, interactions={**run.learnt.interactions, "train": everything}))
+    assert usage_of(met) is None
+    assert preferences_section(met, tmp_path).parts == ["None: nobody has an item left to recommend."]
 
 
 def test_preferences_of_tup_have_numbers_as_they_are_no_relations(trained: Trained, data: Dataset) -> None:
