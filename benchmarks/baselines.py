@@ -22,14 +22,14 @@ from rich.table import Table
 
 from benchmarks.baseline_report import BaselineReport, DatasetName, Figures, GridPoint, Row, write_report
 from benchmarks.machine import describe_machine
-from benchmarks.recommenders import ALS, EASE, MostPopular
+from benchmarks.recommenders import ALS, EASE
 from models.durable import takes_file
 from training.cli_shared import told_plainly
 from training.config import ConfigError
 from training.data.dataset import Dataset
 from training.data.indexed import IndexedDataset
 from training.evaluation.protocol import PROTOCOLS, Protocol, Split
-from training.evaluation.recommendation import evaluate_recommendation
+from training.evaluation.recommendation import MostPopular, evaluate_recommendation
 
 TOP_N, CHOSEN_BY = 10, "f1"
 PACKAGES = ("numpy", "torch", "scipy", "implicit")
@@ -167,6 +167,7 @@ def main(
         _check(target, names)
         torch.set_num_threads(threads)
         dataset = IndexedDataset.of(Dataset.load(data))
+        _check_rows(dataset)
         chosen = [baselines(threads)[name] for name in names]
         rows = [row for baseline in chosen for row in measure(baseline, dataset, PROTOCOLS[protocol], status.update)]
         report = BaselineReport(
@@ -190,6 +191,12 @@ def _check(target: Path, names: Sequence[BaselineName]) -> None:
         raise ConfigError(
             "ALS needs the library implicit: pip install --group bench, or leave it out with --only popular --only ease"
         )
+
+
+def _check_rows(dataset: IndexedDataset) -> None:
+    for split, what in (("valid", "a setting is chosen"), ("test", "it is measured")):
+        if not len(dataset.interactions[split]):
+            raise ConfigError(f"{dataset.name}: the split {split!r} has no interactions, on which {what}")
 
 
 def _command(file: str, protocol: str, only: Sequence[str], threads: int) -> str:

@@ -98,7 +98,7 @@ def measure_users(
         "folded_in": folded_in,
         "mean_of_history": _lists(dataset, users, Catalogue.of(rest.model), means),
         "most_popular": {name: round(float(popular.values[name][chosen].mean()), 6) for name in trained_in},
-        "f1_ratio": round(folded_in["f1"] / trained_in["f1"], 4),
+        "f1_ratio": round(folded_in["f1"] / trained_in["f1"], 4) if trained_in["f1"] else None,
         "fold_in_ms": _milliseconds(seconds),
     }
 
@@ -145,15 +145,19 @@ def _scores(model: Any, users: torch.Tensor, vectors: torch.Tensor) -> NDArray[n
     return scores
 
 
-def _among(scores: NDArray[np.float64], liked: NDArray[np.bool_]) -> dict[str, float]:
-    """Give the mean share of (liked, other) pairs in the right order, ties half, and the mean recall at TOP_N."""
+def _among(scores: NDArray[np.float64], liked: NDArray[np.bool_]) -> dict[str, float | None]:
+    """Give the mean share of (liked, other) pairs in the right order, ties half, and the mean recall at TOP_N.
+
+    None where everybody has all of the items, as of a single one.
+    """
     shares, recalls = [], []
     able = ~liked.all(axis=1)  # who has all of them has no pair to be in order
     for row, mine in zip(scores[able], liked[able], strict=True):
         of_liked, of_others = row[mine, None], row[None, ~mine]
         shares.append(float(((of_liked > of_others) + 0.5 * (of_liked == of_others)).mean()))
         recalls.append(float(mine[np.argsort(-row, kind="stable")[:TOP_N]].sum() / mine.sum()))
-    return {"auc": round(float(np.mean(shares)), 4), "recall": round(float(np.mean(recalls)), 4)}
+    found = {"auc": shares, "recall": recalls}
+    return {name: round(float(np.mean(values)), 4) if values else None for name, values in found.items()}
 
 
 def _lists(
@@ -184,6 +188,16 @@ def settings_of(checkpoint: Checkpoint) -> FoldInSettings:
     return FoldInSettings(sharpness=float(checkpoint.manifest["training"]["recommendation"]["sharpness"]))
 
 
+def _check_drawn(dataset: IndexedDataset, users: Rows, items: Rows | None) -> None:
+    """Find out before the trainings that there is something to measure after them."""
+    if not len(users):
+        raise ConfigError(f"{dataset.name}: nobody has both training and test rows, so no user can be held out")
+    if items is not None and not len(items):
+        raise ConfigError(
+            f"{dataset.name}: no item has training rows and an entity of its own with facts; try --items 0"
+        )
+
+
 app = typer.Typer(pretty_exceptions_enable=False)
 out, errors = Console(), Console(stderr=True)
 
@@ -205,7 +219,8 @@ def main(
         torch.set_num_threads(1)
         dataset = IndexedDataset.of(Dataset.load(data))
         config = load_recipe(preset, None, parse_overrides(settings or [])).config
-        users = draw_users(dataset, n_users, SEED)
+        users, items = draw_users(dataset, n_users, SEED), draw_items(dataset, n_items, SEED)
+        _check_drawn(dataset, users, items if n_items else None)
         rest = trained(config, without_users(dataset, users), runs / "held-out", status.update)
         whole = trained(config, dataset, runs / "trained-in", status.update)
         status.update("folding in")
@@ -222,7 +237,6 @@ def main(
             "users": measure_users(dataset, users, whole, rest, fold_in),
         }
         if n_items:
-            items = draw_items(dataset, n_items, SEED)
             without = trained(config, without_items(dataset, items), runs / "items", status.update)
             report["items"] = measure_items(dataset, items, whole, without)
     target.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")

@@ -1,7 +1,6 @@
-"""Outside baselines as item scorers: most popular, EASE (closed form), and ALS of the library `implicit`.
+"""Outside baselines as item scorers: EASE (closed form), and ALS of the library `implicit`.
 
     X (n_users, n_items), 1 where the pair stands in train;  G = X'X
-    most popular   y(u, i) = sum_v X_vi
     EASE           P = (G + lambda I)^-1;  B_ij = -P_ij / P_jj, B_jj = 0;  y(u, i) = sum_j X_uj B_ji
     ALS            y(u, i) = u . i;  min sum c_ui (x_ui - u . i)^2 + regularisation (sum |u|^2 + sum |i|^2),
                    c_ui = alpha where x_ui = 1, else 1
@@ -42,19 +41,6 @@ class Histories:
             x = self.rows(torch.arange(first, min(first + USERS_AT_ONCE, self.n_users)))
             gram += x.T @ x  # float32 counts up to 2^24 exactly, and no piece has more users than USERS_AT_ONCE
         return gram
-
-
-class MostPopular:
-    """Scores an item by its number of training users, for everyone alike."""
-
-    def __init__(self, dataset: IndexedDataset) -> None:
-        self.n_users, self.n_items = len(dataset.users), len(dataset.items)
-        counts = np.bincount(dataset.interactions["train"][:, 1], minlength=self.n_items)
-        self._scores = torch.from_numpy(counts).to(torch.float32)
-
-    def score_items(self, users: Tensor) -> Tensor:
-        """Score every item for (B,) user rows; returns (B, n_items)."""
-        return self._scores.repeat(len(users), 1)
 
 
 class EASE:

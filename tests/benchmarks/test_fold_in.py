@@ -4,11 +4,14 @@ import json
 from pathlib import Path
 
 import numpy as np
+import polars as pl
 import pytest
+import torch
 from typer.testing import CliRunner
 
-from benchmarks.fold_in import app, facts_of
+from benchmarks.fold_in import app, facts_of, measure_items, measure_users, settings_of
 from benchmarks.held_out import draw_items, draw_users, without_items, without_users
+from models.checkpoint import load_checkpoint
 from tests.training import planted
 from training.data.indexed import IndexedDataset
 
@@ -91,3 +94,36 @@ def test_a_folder_with_another_training_is_refused(tmp_path: Path) -> None:
     result = CliRunner().invoke(app, [*command, "--set", "epochs=2"])
     assert result.exit_code == 2
     assert "other settings" in result.output
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"interactions": planted.without("interactions", "test")}, "nobody has both training and test rows"),
+        (
+            {"links": planted.tables()["links"].filter(pl.col("item_id").is_in(["f22", "f25"]))},
+            "no item has training rows",
+        ),
+    ],
+)
+def test_nobody_and_nothing_to_hold_out_is_told_before_the_trainings(
+    tmp_path: Path, changed: dict[str, pl.DataFrame], message: str
+) -> None:
+    planted.dataset(changed).save(tmp_path / "data")
+    command = ["--data", str(tmp_path / "data"), "--out", str(tmp_path / "out.json"), "--runs", str(tmp_path / "runs")]
+    result = CliRunner().invoke(app, [*command, "--users", "3", "--items", "3"])
+    assert result.exit_code == 2
+    assert message in result.output
+    assert not (tmp_path / "runs").exists()
+
+
+def test_a_share_of_nothing_is_none(world: IndexedDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    nothing = dict.fromkeys(("precision", "recall", "f1", "hit", "ndcg"), 0.0)
+    monkeypatch.setattr("benchmarks.fold_in._lists", lambda *_: nothing)
+    checkpoint = load_checkpoint(planted.run(planted.config(epochs=1), world, tmp_path / "run").checkpoint)
+    checkpoint.model.to(torch.float64)
+    users, items = draw_users(world, 2, seed=0), draw_items(world, 1, seed=0)
+    found = measure_users(world, users, checkpoint, checkpoint, settings_of(checkpoint))
+    assert found["f1_ratio"] is None
+    # Everybody who has one of a single item has all of them: no pair of two items can be in order.
+    assert measure_items(world, items, checkpoint, checkpoint)["folded_in"] == {"auc": None, "recall": None}

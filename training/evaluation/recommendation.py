@@ -67,14 +67,17 @@ def score_lists(
 
 def most_popular(dataset: IndexedDataset, split: Split, protocol: Protocol, n: int) -> RecommendationResult:
     """Evaluate the list of most popular training items, the baseline that a model must beat."""
-    return evaluate_recommendation(_Popularity(dataset), dataset, split, protocol, n, "cpu")
+    return evaluate_recommendation(MostPopular(dataset), dataset, split, protocol, n, "cpu")
 
 
-class _Popularity:
+class MostPopular:
+    """Scores an item by its number of training users, for everyone alike."""
+
     def __init__(self, dataset: IndexedDataset) -> None:
         self.n_users, self.n_items = len(dataset.users), len(dataset.items)
         counts = np.bincount(dataset.interactions["train"][:, 1], minlength=self.n_items)
         self._scores = torch.from_numpy(counts).to(torch.float32)
 
     def score_items(self, users: torch.Tensor) -> torch.Tensor:
+        """Score every item for (B,) user rows; returns (B, n_items)."""
         return self._scores.repeat(len(users), 1)
