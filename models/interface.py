@@ -50,17 +50,6 @@ class ItemScorer(Protocol):
         ...
 
 
-class RegularisedItems(Protocol):
-    """What an item scorer may have besides: a part of the objective that is no comparison of scores."""
-
-    def regulariser(self, items: Tensor) -> Tensor:
-        """Give a penalty over (B,) item rows, at least 0, a scalar; differentiable. Scores do not depend on it.
-
-        The objective adds it to the recommendation loss, weighted (`recommendation.regulariser_weight`).
-        """
-        ...
-
-
 class TripleScorer(Protocol):
     """Scores facts of a knowledge graph."""
 

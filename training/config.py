@@ -201,19 +201,6 @@ def read_preset(preset_or_path: str) -> PresetFile:
     return PresetFile(path.name, common, systems)
 
 
-def load_config(preset_or_path: str, overrides: Mapping[str, Any] | None = None) -> TrainingConfig:
-    """Read the settings of a preset's own model; `overrides` are dotted names with values ("model.norm": "l1").
-
-    Raises:
-        ConfigError: no such preset or file, bad TOML, or a bad setting.
-    """
-    preset = read_preset(preset_or_path)
-    own = preset.changes(preset.own_model) if isinstance(preset.own_model, str) else {}
-    values = with_changes(preset.common, own, preset.source)
-    config = parse_config(values, preset.source)
-    return parse_config(with_changes(values, overrides, CHANGED), CHANGED) if overrides else config
-
-
 def with_changes(settings: Mapping[str, Any], changes: Mapping[str, Any], source: str) -> dict[str, Any]:
     """Give a copy of settings in which dotted names have other values; `source` names their origin in the error.
 

@@ -266,22 +266,8 @@ def measure_recall(
     return CandidateRecall(nominate, len(users), float(np.mean(shares)), identical / len(users))
 
 
-_FORMATS: Mapping[str, str] = {"users": "{:,.0f}", "triples": "{:,.0f}", "mean_rank": "{:,.1f}"}
-
-
-def summary_rows(metrics: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """Give the test metrics as (name, value) lines for people: shares in percent."""
-    rows = []
-    for task in ("recommendation", "most_popular", "completion"):
-        for name, value in metrics.get(task, {}).items():
-            if name != "calibration":
-                shown = _FORMATS.get(name, "{:.2%}").format(value).replace("%", " %")
-                rows.append((f"{task.replace('_', '-')} {name}", shown))
-    return rows + calibration_rows(metrics)
-
-
 def calibration_rows(metrics: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """Give as such lines how probabilities of missing facts held on test, and how the softmax alone would have."""
+    """Give as (name, value) lines for people how probabilities of missing facts held, and how the softmax alone did."""
     found = metrics.get("completion", {}).get("calibration")
     if not found or not found["candidates"]:
         return []

@@ -23,7 +23,8 @@ from models.release import CALIBRATION, INDEX, RELEASE_FORMAT, ROLES, SERVING
 from models.release_audit import AUDIT
 from models.release_users import IDS
 from tests.docs.blocks import pages
-from training.config import TrainingConfig, load_config, preset_names
+from training.config import TrainingConfig, preset_names
+from training.presets import load_recipe
 from training.setting_names import names_of
 
 SECTIONS = ("recommendation", "completion", "optimiser", "validation")
@@ -60,7 +61,7 @@ def test_every_setting_of_training_is_told_with_what_it_does() -> None:
 def test_the_presets_set_what_the_page_names() -> None:
     page = made_pages()["docs/reference/training-settings.md"]
     for preset in preset_names():
-        config = load_config(preset)
+        config = load_recipe(preset, None).config
         assert f"`{preset}`" in page
         assert all(f"| `model.{name}` |" in page for name in config.model_settings)
 

@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 
 from tests.training import planted
-from training.config import ConfigError, load_config, parse_config, preset_names
+from training.config import ConfigError, parse_config, preset_names
 from training.data.indexed import IndexedDataset
+from training.presets import load_recipe
 from training.trainer import new_model
 
 GOOD: dict[str, Any] = {"model": {"name": "ktup"}}
@@ -15,7 +16,7 @@ GOOD: dict[str, Any] = {"model": {"name": "ktup"}}
 
 @pytest.mark.parametrize("preset", preset_names())
 def test_every_preset_names_a_model_with_settings_that_it_has(preset: str, world: IndexedDataset) -> None:
-    config = load_config(preset)
+    config = load_recipe(preset, None).config
     model = new_model(config, world)
     assert model.config.embedding_size == config.model_settings["embedding_size"]  # type: ignore[union-attr]
 
@@ -109,7 +110,7 @@ def test_a_setting_that_the_model_does_not_have_is_named(
 def test_a_toml_file_is_read_by_its_path_and_overrides_win(tmp_path: Path) -> None:
     file = tmp_path / "mine.toml"
     file.write_text('epochs = 7\nseed = 3\n[model]\nname = "ktup"\nnorm = "l1"\n')
-    config = load_config(str(file), {"epochs": 2, "model.norm": "l2", "optimiser.learning_rate": 1})
+    config = load_recipe(str(file), None, {"epochs": 2, "model.norm": "l2", "optimiser.learning_rate": 1}).config
     assert (config.epochs, config.seed, config.optimiser.learning_rate) == (2, 3, 1.0)
     assert (config.model_name, config.model_settings) == ("ktup", {"norm": "l2"})
 
@@ -117,7 +118,7 @@ def test_a_toml_file_is_read_by_its_path_and_overrides_win(tmp_path: Path) -> No
 def test_a_file_with_the_mark_that_windows_puts_before_it_is_read(tmp_path: Path) -> None:
     file = tmp_path / "mine.toml"
     file.write_text('epochs = 7\n[model]\nname = "ktup"\n', encoding="utf-8-sig")
-    assert load_config(str(file)).epochs == 7
+    assert load_recipe(str(file), None).config.epochs == 7
 
 
 @pytest.mark.parametrize("content", [b"epochs = \n", b"epochs = 3\nepochs = 4\n", b'name = "\xff"\n'])
@@ -125,22 +126,22 @@ def test_a_file_that_is_no_toml_is_named_with_what_is_wrong(tmp_path: Path, cont
     file = tmp_path / "mine.toml"
     file.write_bytes(content)
     with pytest.raises(ConfigError, match=r"mine\.toml: not valid TOML: ."):
-        load_config(str(file))
+        load_recipe(str(file), None)
 
 
 def test_an_unknown_preset_lists_the_presets_that_there_are() -> None:
     with pytest.raises(ConfigError, match=r"'smaple' is neither a preset \(dbbook2014-best.*sample\) nor a TOML file"):
-        load_config("smaple")
+        load_recipe("smaple", None)
 
 
 def test_an_override_below_a_value_names_both() -> None:
     with pytest.raises(ConfigError, match=r"^--set: epochs\.x: epochs is a value, not a section"):
-        load_config("sample", {"epochs.x": 3})
+        load_recipe("sample", None, {"epochs.x": 3})
 
 
 def test_a_bad_override_is_not_blamed_on_the_file() -> None:
     with pytest.raises(ConfigError, match=r"^--set: there is no setting `epoch`; did you mean `epochs`\?$"):
-        load_config("sample", {"epoch": 1})
+        load_recipe("sample", None, {"epoch": 1})
 
 
 def test_settings_cannot_be_changed_once_read() -> None:

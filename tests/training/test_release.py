@@ -33,7 +33,6 @@ from training.release import (
     make_release,
     measure_on_test,
     measure_recall,
-    summary_rows,
     true_lists,
 )
 from training.trainer import TrainingResult, new_model
@@ -307,15 +306,6 @@ def test_what_was_trained_under_paper_has_no_strict_figures(world: IndexedDatase
     assert measure_on_test(load_checkpoint(result.checkpoint), world)["protocol"] == "paper"
 
 
-def test_a_summary_shows_shares_in_percent_counts_whole_and_ranks_to_a_tenth() -> None:
-    metrics = {"most_popular": {"f1": 0.0191, "users": 5576.0}, "completion": {"mean_rank": 123.62}}
-    assert summary_rows(metrics) == [
-        ("most-popular f1", "1.91 %"),
-        ("most-popular users", "5,576"),
-        ("completion mean_rank", "123.6"),
-    ]
-
-
 @pytest.fixture(scope="module")
 def held_out() -> IndexedDataset:
     """The planted world with 20 of its 60 facts in valid, 10 in test."""
@@ -375,7 +365,6 @@ def test_people_are_told_both_errors_and_how_many_facts_they_rest_on() -> None:
     )
     found = {"candidates": 205200, "positives": 555, "before": before, "after": after, "bins": [], "parts": {}}
     metrics = {"completion": {"mrr": 0.25, "calibration": found}}
-    assert summary_rows(metrics) == [("completion mrr", "25.00 %"), *calibration_rows(metrics)]
     assert calibration_rows(metrics) == [
         ("completion calibration error", "0.06 % (softmax alone: 1.05 %)"),
         ("completion brier score", "0.0022 (softmax alone: 0.0030)"),
