@@ -6,6 +6,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
+from models.durable import replace_text
+
 
 class _Part(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
@@ -62,6 +64,4 @@ class BaselineReport(_Part):
 
 def write_report(path: Path, report: BaselineReport) -> None:
     """Write the report in one step: `path` holds the whole of it or what it held before."""
-    aside = path.with_name(f".{path.name}.partial")
-    aside.write_text(report.model_dump_json(indent=1) + "\n", encoding="utf-8")
-    aside.replace(path)
+    replace_text(path, report.model_dump_json(indent=1) + "\n")

@@ -14,6 +14,15 @@ def flush(path: Path) -> None:
         os.close(descriptor)
 
 
+def replace_text(path: Path, text: str, *, lasting: bool = False) -> None:
+    """Write a file in one step: it holds all of it, or what it held before; `lasting`: after a loss of power, too."""
+    partial = path.with_name(f".{path.name}.partial")
+    partial.write_text(text, encoding="utf-8")
+    if lasting:
+        flush(partial)
+    partial.replace(path)
+
+
 def closed_above(path: Path) -> Path | None:
     """Give the folder that keeps `path` from being made, or None.
 

@@ -9,6 +9,8 @@ from typing import Any, Self
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
+from models.durable import replace_text
+
 SHOWN = ("f1", "ndcg", "recall", "hit", "hits", "mrr")
 
 
@@ -149,9 +151,7 @@ class FileObserver:
 
     def _write(self) -> None:
         self._written_at = self._clock()
-        aside = self._path.with_name(f".{self._path.name}.partial")
-        aside.write_text(json.dumps(self._values | {"history": self._history}), encoding="utf-8")
-        aside.replace(self._path)
+        replace_text(self._path, json.dumps(self._values | {"history": self._history}))
 
 
 class Observers:

@@ -13,6 +13,7 @@ from rich.table import Table
 from benchmarks.machine import describe_machine
 from benchmarks.peers.comparison import Found, compare, share_of_core
 from benchmarks.peers.contest import OURS, ROOT, Contest
+from models.durable import replace_text
 
 RESULTS = ROOT / "benchmarks" / "results"
 
@@ -59,9 +60,7 @@ def default_name() -> str:
 
 def write(path: Path, report: Report) -> None:
     """Write the report in one step: `path` holds the whole of it or what it held before."""
-    aside = path.with_name(f".{path.name}.partial")
-    aside.write_text(json.dumps(asdict(report), indent=1) + "\n", encoding="utf-8")
-    aside.replace(path)
+    replace_text(path, json.dumps(asdict(report), indent=1) + "\n")
 
 
 def table(report: Report) -> Table:

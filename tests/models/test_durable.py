@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from models.durable import closed_above, takes_file
+from models.durable import closed_above, replace_text, takes_file
 
 PROC = Path("/proc")
 needs_proc = pytest.mark.skipif(not (PROC / "self").exists(), reason="no /proc here")
@@ -31,3 +31,15 @@ def test_the_folder_that_takes_nothing_is_named(tmp_path: Path) -> None:
 def test_what_looks_writable_to_root_is_tried() -> None:
     assert closed_above(PROC / "ktup" / "a") == PROC
     assert not takes_file(PROC / "ktup.json")
+
+
+@pytest.mark.parametrize("lasting", [False, True])
+def test_a_text_that_cannot_be_written_leaves_the_old_one(lasting: bool, tmp_path: Path) -> None:
+    path = tmp_path / "x.json"
+    replace_text(path, "old", lasting=lasting)
+    with pytest.raises(UnicodeEncodeError):
+        replace_text(path, "new \ud800", lasting=lasting)
+    assert path.read_text(encoding="utf-8") == "old"
+    replace_text(path, "äöü", lasting=lasting)
+    assert path.read_text(encoding="utf-8") == "äöü"
+    assert [file.name for file in tmp_path.iterdir()] == ["x.json"]

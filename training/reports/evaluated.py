@@ -9,6 +9,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from models.checkpoint import WEIGHTS, CheckpointError, read_manifest
+from models.durable import replace_text
 from training.refit import Learnt, learnt_by
 from training.reports.markdown import number
 from training.reports.results import ReportError
@@ -70,10 +71,7 @@ def evaluation_of(manifest: Metrics, metrics: Metrics) -> Evaluation:
 
 def keep(run: Path, evaluation: Evaluation) -> None:
     """Write it into the run's folder, in one step; an older one of the same protocol is replaced."""
-    path = run / _name(evaluation.protocol)
-    aside = path.with_name(f".{path.name}.partial")
-    aside.write_text(evaluation.model_dump_json(indent=2) + "\n", encoding="utf-8")
-    aside.replace(path)
+    replace_text(run / _name(evaluation.protocol), evaluation.model_dump_json(indent=2) + "\n")
 
 
 def kept(run: Path, protocol: str) -> Evaluation:

@@ -3,7 +3,6 @@
 Both are replaced in one step each, result.json last: where it stands, everything that it speaks of stands too.
 """
 
-import os
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from models.durable import flush, replace_text
 from training.evaluation.completion import Category
 from training.suite.errors import SuiteError
 
@@ -88,10 +88,9 @@ def write_result(folder: Path, result: RunResult, users: Mapping[str, NDArray[An
         partial = folder / f".{USERS}.partial"
         with partial.open("wb") as file:
             np.savez_compressed(file, allow_pickle=False, **dict(users))
-        _put(partial, folder / USERS)
-    partial = folder / f".{RESULT}.partial"
-    partial.write_text(result.model_dump_json(indent=2) + "\n", encoding="utf-8")
-    _put(partial, folder / RESULT)
+        flush(partial)
+        partial.replace(folder / USERS)
+    replace_text(folder / RESULT, result.model_dump_json(indent=2) + "\n", lasting=True)
 
 
 def read_result(path: Path) -> RunResult:
@@ -124,9 +123,3 @@ def read_users(folder: Path) -> dict[str, NDArray[Any]]:
         raise SuiteError(f"{path}: no such file; remove {RESULT} beside it and run the suite again") from None
     except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
         raise SuiteError(f"{path} cannot be read: {error}; remove it and {RESULT}, and run the suite again") from None
-
-
-def _put(partial: Path, target: Path) -> None:
-    with partial.open("rb") as file:
-        os.fsync(file.fileno())
-    partial.replace(target)

@@ -17,6 +17,7 @@ from typing import Any
 import torch
 
 from models.checkpoint import load_checkpoint
+from models.durable import replace_text
 from training.data.indexed import IndexedDataset
 from training.evaluation.protocol import PROTOCOLS
 from training.presets import SystemRecipe
@@ -166,9 +167,7 @@ class _Watch:
         self.save()
 
     def save(self) -> None:
-        partial = self._path.with_name(f".{SECONDS}.partial")
-        partial.write_text(json.dumps({"training": self._before + time.perf_counter() - self._started}))
-        partial.replace(self._path)
+        replace_text(self._path, json.dumps({"training": self._before + time.perf_counter() - self._started}))
 
 
 def _seconds(path: Path) -> float:
