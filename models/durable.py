@@ -17,10 +17,13 @@ def flush(path: Path) -> None:
 def replace_text(path: Path, text: str, *, lasting: bool = False) -> None:
     """Write a file in one step: it holds all of it, or what it held before; `lasting`: after a loss of power, too."""
     partial = path.with_name(f".{path.name}.partial")
-    partial.write_text(text, encoding="utf-8")
-    if lasting:
-        flush(partial)
-    partial.replace(path)
+    try:
+        partial.write_text(text, encoding="utf-8")
+        if lasting:
+            flush(partial)
+        partial.replace(path)
+    except OSError as error:  # name the place that was asked for, not the one beside it
+        raise OSError(error.errno, f"cannot be written: {error.strerror}", str(path)) from None
 
 
 def closed_above(path: Path) -> Path | None:

@@ -33,6 +33,11 @@ def test_what_looks_writable_to_root_is_tried() -> None:
     assert not takes_file(PROC / "ktup.json")
 
 
+def test_a_text_that_finds_no_place_names_the_one_that_was_asked_for(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match=r"cannot be written: No such file or directory: '.*/nowhere/x\.json'"):
+        replace_text(tmp_path / "nowhere" / "x.json", "new")
+
+
 @pytest.mark.parametrize("lasting", [False, True])
 def test_a_text_that_cannot_be_written_leaves_the_old_one(lasting: bool, tmp_path: Path) -> None:
     path = tmp_path / "x.json"
