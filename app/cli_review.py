@@ -20,6 +20,7 @@ from app.services.review import Proposal, ReviewService
 from app.services.scoring import ScoringPool
 from app.settings import load_settings
 from app.worker.snapshot import SnapshotReader
+from models.durable import closed_above
 
 _out = Console(soft_wrap=True, highlight=False)
 
@@ -61,6 +62,8 @@ def export_dataset(
     """
     if out.exists():
         raise typer.BadParameter(f"{out} exists; name another place", param_hint="--out")
+    if (closed := closed_above(out)) is not None:
+        raise typer.BadParameter(f"{out} cannot be made: nothing can be written into {closed}", param_hint="--out")
     counts = asyncio.run(_export(out, name))
     _out.print("Written: " + ", ".join(f"{n:,} {table}" for table, n in counts.items()) + ".")
 

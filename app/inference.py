@@ -298,7 +298,14 @@ def _info(path: Path) -> ReleaseInfo:
         return ReleaseInfo(path.name, "", "", "", {}, {}, problem=_without_place(error, path.parent))
 
 
+def _refit(training: Mapping[str, Any]) -> str | None:
+    if not training.get("refit"):
+        return None
+    return "all" if training.get("refit_facts") else "interactions"
+
+
 def _info_of(manifest: Mapping[str, Any]) -> ReleaseInfo:
+    training = manifest.get("training", {})
     return ReleaseInfo(
         release_id=manifest["release_id"],
         created_at=manifest["created_at"],
@@ -309,7 +316,9 @@ def _info_of(manifest: Mapping[str, Any]) -> ReleaseInfo:
         extra={
             "index": manifest["index"],
             "dataset_hash": manifest["dataset"]["content_hash"],
-            "seed": manifest.get("training", {}).get("seed"),
+            "seed": training.get("seed"),
+            # Which of the validation rows it learnt from, too.
+            "refit": _refit(training),
         },
         data_until=datetime.fromisoformat(manifest["dataset"].get("created_at", manifest["created_at"])).timestamp(),
     )

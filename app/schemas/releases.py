@@ -84,7 +84,8 @@ class DiffBody(BaseModel):
     against: str = Field(description="What it is held against.")
     comparable: bool = Field(description="Whether both were measured on the same rows in the same way.")
     caveats: list[str] = Field(
-        description="Why they are not comparable: `other_data`, `other_protocol`, `other_split`, `other_top_n`."
+        description="Why they are not comparable: `other_data`, `other_refit` (one learnt from validation rows that "
+        "the other did not), `other_protocol`, `other_split`, `other_top_n`."
     )
     metrics: list[DifferenceBody] = Field(description="Every figure that one of them has, by name.")
 

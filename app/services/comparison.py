@@ -128,6 +128,8 @@ def figures(metrics: Mapping[str, Any]) -> dict[str, float]:
 def _caveats(release: ReleaseInfo, against: ReleaseInfo) -> Iterator[str]:
     if release.extra.get("dataset_hash") != against.extra.get("dataset_hash"):
         yield "other_data"
+    if release.extra.get("refit") != against.extra.get("refit"):
+        yield "other_refit"
     for name in ("protocol", "split", "top_n"):
         if release.metrics.get(name) != against.metrics.get(name):
             yield f"other_{name}"

@@ -173,6 +173,15 @@ async def test_figures_are_held_against_the_active_release_or_another(
         assert (unknown.status_code, unknown.json()["code"]) == (404, "unknown_release")
 
 
+def test_a_refit_is_not_comparable_with_what_did_not_learn_from_validation() -> None:
+    one = world.release("one").info
+    chosen, refit, lists = (
+        replace(one, extra={**one.extra, "refit": learnt}) for learnt in (None, "all", "interactions")
+    )
+    assert compare(refit, chosen).caveats == compare(refit, lists).caveats == ("other_refit",)
+    assert compare(refit, refit).caveats == compare(one, chosen).caveats == ()
+
+
 def test_a_figure_that_is_missing_or_not_finite_makes_no_change() -> None:
     one, other = world.release("one").info, world.release("other").info
     found = compare(replace(one, metrics={"x": float("nan"), "y": 1}), replace(other, metrics={"x": 2.0, "z": 3}))

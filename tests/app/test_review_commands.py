@@ -88,6 +88,7 @@ def test_what_cannot_be_done_is_told_in_one_line(
         (("decide", 99_999, "reject", "--by", "ben"), "No candidate has the id '99999'"),
         (("decide", numbers[FALSE], "reject", "--by", " "), "--by"),
         (("export-dataset", "--out", tmp_path), "exists; name another place"),
+        (("export-dataset", "--out", "/proc/1/none/out"), "nothing can be written into /proc/1"),
         (("candidates",), "No release is active"),
     ):
         assert run(*arguments) == 2

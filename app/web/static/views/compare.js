@@ -111,7 +111,7 @@ function Short({ title, items, note }) {
     ${item.explanation && html`<br /><span class="muted small">${item.explanation.preferences[0]?.label}</span>`}</li>`)}</ol></div>`;
 }
 
-const CAVEATS = { other_data: "other data", other_protocol: "another protocol", other_split: "other rows", other_top_n: "lists of another length" };
+const CAVEATS = { other_data: "other data", other_refit: "one learnt from validation rows that the other did not", other_protocol: "another protocol", other_split: "other rows", other_top_n: "lists of another length" };
 
 function Figures({ a, b }) {
   const load = useLoad((signal) => get(path`/releases/${b}/diff`, { against: a }, signal), [a, b]);
@@ -120,7 +120,7 @@ function Figures({ a, b }) {
       const rows = diff.metrics.filter((each) => /^(recommendation|completion)\.(?!calibration|users|triples)/.test(each.metric)).reverse();
       const length = diff.metrics.find((each) => each.metric === "top_n");
       const topN = length?.change === 0 ? length.release : null;
-      return html`${!diff.comparable && html`<p class="notice">Not comparable: measured on ${diff.caveats.map((each) => CAVEATS[each] ?? each).join(", ")}.</p>`}
+      return html`${!diff.comparable && html`<p class="notice">Not comparable: ${diff.caveats.map((each) => CAVEATS[each] ?? each).join(", ")}.</p>`}
         ${rows.length ? html`<div class="scroll" tabindex="0" role="region" aria-label="Figures of both releases"><table>
           <thead><tr><th scope="col">figure</th><th scope="col">A</th><th scope="col">B</th><th scope="col">B − A</th></tr></thead>
           <tbody>${rows.map((each) => html`<tr><th scope="row">${metricName(each.metric.replace(/^\w+\./, ""), topN)}</th><td>${figure(each.against)}</td><td>${figure(each.release)}</td><td>${figure(each.change)}</td></tr>`)}</tbody>
