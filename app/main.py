@@ -24,7 +24,6 @@ from app.db.titles import TitleRepository
 from app.db.versions import VersionReader
 from app.dependencies import Services
 from app.draining import draining
-from app.erased import ErasedUsers
 from app.errors import StorageUnavailable
 from app.lazy_releases import LazyReleaseStore
 from app.logs import configure_logging
@@ -42,7 +41,7 @@ from app.services.answers import Answers
 from app.services.batches import BatchService
 from app.services.completions import CompletionService
 from app.services.entity_search import EntitySearch
-from app.services.erasure import ErasureService
+from app.services.erasure import ErasedUsers, ErasureService
 from app.services.explanations import ExplanationService
 from app.services.health import HealthService
 from app.services.insights import InsightService
@@ -203,7 +202,7 @@ def join(
     kept = RememberedItems(items, Remembered(versions, seconds), Remembered(versions, seconds))
     names = [RememberedLabels(table, Remembered(versions, seconds)) for table in (entities, relations)]
     explanations, popular = ExplanationService(facts, kept, names[0], names[1], scoring), PopularItems(items)
-    erased = ErasedUsers()
+    erased = ErasedUsers(stores.erasures, Remembered(versions, seconds))
     people, ranker = PeopleReader(histories, stores.steerings, erased), Ranker(popular, scoring)
     snapshots, answers = Snapshots(cache, seconds), Answers(cache, seconds, metrics.lookup)
     places = Remembered[LoadedRelease](versions, seconds)

@@ -112,5 +112,4 @@ async def opened_scorer(settings: Settings, folder: ListsFolder) -> AsyncIterato
     async with assembled(settings_of_scoring(settings)) as parts:
         with of_tenant(manifest.tenant):
             await parts.services.releases.hold(manifest.release)
-        await parts.services.erasure.learn()
         yield ChunkScorer(parts, folder, manifest)

@@ -3,16 +3,16 @@
 import asyncio
 import json
 import logging
-import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Protocol
 
 from app.catalogue import People
-from app.erased import ErasedUsers, user_key
+from app.erased import user_key
 from app.errors import StorageUnavailable, UnknownUser
 from app.ports import Cache
+from app.remembered import Remembered
 from app.tenancy import current_tenant
 
 _log = logging.getLogger(__name__)
@@ -39,8 +39,44 @@ class Erasure:
     degraded: tuple[str, ...] = ()
 
 
+class ErasedUsers:
+    """When people were erased, by the hash of their id: a release of before still knows them. Every list asks."""
+
+    def __init__(self, erasures: Erasures, kept: Remembered[bool]) -> None:
+        self._erasures = erasures
+        self._kept = kept
+        self._erased_at: Mapping[str, float] = {}
+
+    async def refresh(self) -> None:
+        """Read who was erased, unless nothing was written since a call read it.
+
+        Raises:
+            StorageUnavailable: what was read before still holds.
+        """
+        await self._kept.get(["all"], self._learn)
+
+    async def learn(self) -> None:
+        """Read who was erased, for what is answered while nothing can be read.
+
+        Raises:
+            StorageUnavailable: what was read before still holds.
+        """
+        self._erased_at = await self._erasures.erased()
+
+    def after(self, user_id: str, data_until: float) -> bool:
+        """Tell whether the current tenant's user was erased after the data of a release ended."""
+        if not self._erased_at:
+            return False
+        erased_at = self._erased_at.get(user_key(current_tenant(), user_id))
+        return erased_at is not None and erased_at >= data_until
+
+    async def _learn(self, keys: Collection[str]) -> dict[str, bool]:
+        await self.learn()
+        return dict.fromkeys(keys, True)
+
+
 class ErasureService:
-    """Erases people, and notices when another process did. Who was erased, `erased` tells without asking a database."""
+    """Erases people, and notices when another process did."""
 
     def __init__(
         self, people: People, erasures: Erasures, erased: ErasedUsers, cache: Cache, poll_seconds: float
@@ -62,21 +98,14 @@ class ErasureService:
             StorageUnavailable: no row has been erased.
         """
         erased = await self._people.erase(user_id)
-        self._erased.learn({user_key(current_tenant(), user_id): time.time()} if erased else {})
+        with suppress(StorageUnavailable):  # the rows are gone; who was erased is read by the next list, too
+            await self._erased.learn()
         reached = True
         for text in _spellings(user_id):
             reached &= await self._cache.erase(text)
         if erased is None:
             raise UnknownUser(user_id)
         return Erasure(user_id, erased.rows, () if reached else ("cache",))
-
-    async def learn(self) -> None:
-        """Read who was erased.
-
-        Raises:
-            StorageUnavailable: what was read before still holds.
-        """
-        self._erased.learn(await self._erasures.erased())
 
     def start(self) -> None:
         """Begin to watch for erasures by other processes."""
@@ -95,7 +124,7 @@ class ErasureService:
             with suppress(StorageUnavailable):
                 count = await self._erasures.count()
                 if count != seen:
-                    await self.learn()
+                    await self._erased.learn()
                 if seen is not None and count != seen:
                     # Whose answers they were, nobody may remember: all of them go. They are computed again, or shared.
                     self._cache.forget()

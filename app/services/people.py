@@ -10,10 +10,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from app.erased import ErasedUsers
 from app.errors import NotInRelease
 from app.ports import LoadedRelease
 from app.ports_people import Person
+from app.services.erasure import ErasedUsers
 from app.steering import Steerings
 from app.stored import Histories, History
 
@@ -70,6 +70,7 @@ class PeopleReader:
 
     async def read(self, release: LoadedRelease, user_id: str, steered: bool, items: Sequence[str] = ()) -> Case:
         """See one user as a release does; where nothing was ever steered, nobody is asked for it."""
+        await self._erased.refresh()
         history = (await self._histories.histories([user_id])).get(user_id, NO_HISTORY)
         multipliers = (await self._steerings.of([user_id])).get(user_id, {}) if steered else {}
         return case_of(release, self._known(release, user_id), history, multipliers, items)
@@ -81,6 +82,7 @@ class PeopleReader:
 
     async def read_many(self, release: LoadedRelease, user_ids: Sequence[str]) -> dict[str, Case]:
         """See many stored users as a release does."""
+        await self._erased.refresh()
         histories = await self._histories.histories(user_ids)
         steerings = await self._steerings.of(list(histories))
         return {
