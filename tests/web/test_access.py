@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -95,6 +96,25 @@ def test_the_dialog_of_the_key_can_be_closed_and_opened_again(locked: Locked, op
     tab.page.get_by_role("dialog").wait_for()
 
 
+def test_a_call_that_is_refused_after_the_dialog_was_closed_does_not_open_it_again(
+    locked: Locked, open_tab: OpenTab
+) -> None:
+    tab = open_tab(locked.base, refused=True)
+    held: list[Any] = []
+    tab.page.route("**/evaluation", lambda route: held.append(route))
+    tab.open("status")
+    tab.page.get_by_role("dialog").wait_for()
+    tab.page.wait_for_function("performance.getEntriesByName(`${location.origin}/releases`).length > 0")
+    tab.page.keyboard.press("Escape")
+    tab.page.get_by_role("dialog").wait_for(state="detached")
+    offers = tab.page.get_by_role("button", name="Enter a key")
+    refused_before = offers.count()
+    (call,) = held
+    call.continue_()
+    offers.nth(refused_before).wait_for()
+    assert tab.page.get_by_role("dialog").count() == 0
+
+
 def test_without_people_and_without_a_release_every_view_says_what_to_do(bare: str, open_tab: OpenTab) -> None:
     tab = open_tab(bare, refused=True)
     for view, sentence in (
@@ -118,13 +138,17 @@ def test_somebody_who_was_never_seen_and_an_item_that_is_not_there_are_told_by_n
     sample: str, open_tab: OpenTab
 ) -> None:
     tab = open_tab(sample, refused=True)
-    tab.open("people/nobody%20at%20all")
-    tab.page.get_by_text("Nobody has this id").first.wait_for()
-    # Told once, as trying again or steering cannot help.
-    (alert,) = tab.page.get_by_role("alert").all_inner_texts()
-    assert "'nobody at all'" in alert
-    assert tab.page.get_by_role("button", name="Try again").count() == 0
-    assert tab.page.get_by_text("Why not").count() == 0
+    for late in ("recommendations", "preferences"):
+        tab.page.route(f"**/{late}**", lambda route: None)  # is not answered at all
+        tab.open("people/nobody%20at%20all")
+        tab.page.get_by_text("Nobody has this id").first.wait_for()
+        # Told once, and at once, as trying again or steering cannot help.
+        (alert,) = tab.page.get_by_role("alert").all_inner_texts()
+        assert "'nobody at all'" in alert, late
+        assert tab.page.get_by_role("button", name="Try again").count() == 0, late
+        assert tab.page.get_by_text("Why not").count() == 0, late
+        tab.page.unroute(f"**/{late}**")
+        tab.open("status")
     event = {"event_id": "dots", "user_id": "..", "item_id": "alien-1979", "type": "like"}
     assert httpx.post(f"{sample}/events", json=[event]).is_success
     tab.open("people/..")

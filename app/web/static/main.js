@@ -38,6 +38,10 @@ function Explorer() {
       window.removeEventListener("ktup:key", changed);
     };
   }, []);
+  const closed = () => {
+    key.told = performance.now();
+    ask(null);
+  };
   const [, name, View] = VIEWS.find(([view]) => view === route.view) ?? [];
   useEffect(() => {
     document.title = `${route.id ?? name ?? "Not found"} · KTUP Explorer`;
@@ -54,7 +58,7 @@ function Explorer() {
     <main id="main" tabindex="-1" key=${keys}>
       ${View ? html`<${View} key=${route.view} route=${route} />` : html`<${Empty}>There is no such page. <a href=${href("people")}>Back to the beginning</a>.<//>`}
     </main>
-    ${asking && html`<${KeyDialog} problem=${asking} onClose=${() => ask(null)} />`}`;
+    ${asking && html`<${KeyDialog} problem=${asking} onClose=${closed} />`}`;
 }
 
 const root = document.getElementById("app");

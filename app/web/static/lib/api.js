@@ -11,6 +11,8 @@ export class Problem extends Error {
 }
 
 export const key = {
+  /** When it was last given or denied: that a call was refused which was asked before, opens no dialog again. */
+  told: 0,
   get: () => sessionStorage.getItem(KEY),
   set(value) {
     if (value) sessionStorage.setItem(KEY, value);
@@ -54,6 +56,7 @@ export async function text(where, signal) {
 
 async function answered(url, request) {
   if (key.get()) request.headers.Authorization = `Bearer ${key.get()}`;
+  const asked = performance.now();
   let answer;
   try {
     answer = await fetch(url, request);
@@ -62,16 +65,17 @@ async function answered(url, request) {
     throw new Problem({ code: "unreachable", detail: "The server did not answer. Is it running?", retryAfter: 5 });
   }
   if (answer.ok) return answer;
-  throw await problemOf(answer);
+  const problem = await problemOf(answer);
+  const needed = answer.status === 401 && asked >= key.told;
+  if (needed) window.dispatchEvent(new CustomEvent("ktup:key-needed", { detail: problem }));
+  throw problem;
 }
 
 async function problemOf(answer) {
   const told = await answer.json().catch(() => ({}));
   const retryAfter = Number(answer.headers.get("Retry-After")) || null;
   const detail = told.detail ?? `The server answered ${answer.status}.`;
-  const problem = new Problem({ ...told, code: told.code ?? "unknown", detail, status: answer.status, retryAfter });
-  if (answer.status === 401) window.dispatchEvent(new CustomEvent("ktup:key-needed", { detail: problem }));
-  return problem;
+  return new Problem({ ...told, code: told.code ?? "unknown", detail, status: answer.status, retryAfter });
 }
 
 export const get = (where, query, signal) => call("GET", where, { query, signal });

@@ -4,12 +4,16 @@ import { html, useEffect, useRef } from "../vendor/preact-htm.js";
 
 export function Dialog({ title, onClose, children }) {
   const box = useRef(null);
+  const gone = useRef(false); // closed by whoever shows it, who need not be told
   useEffect(() => {
     const dialog = box.current;
     dialog.showModal();
-    return () => dialog.open && dialog.close();
+    return () => {
+      gone.current = true;
+      if (dialog.open) dialog.close(); // gives the focus back
+    };
   }, []);
-  return html`<dialog ref=${box} aria-label=${title} onClose=${onClose}
+  return html`<dialog ref=${box} aria-label=${title} onClose=${() => gone.current || onClose()}
     onClick=${(e) => e.target === box.current && box.current.close()}>
     <div class="dialog-body">
       <div class="dialog-head">

@@ -52,7 +52,9 @@ function Person({ user }) {
   const profile = useLoad((signal) => get(path`/users/${user}/preferences`, {}, signal), [user, round]);
   const before = useBefore(list.data, round);
   const steered = () => again((n) => n + 1);
-  if (list.problem?.code === "unknown_user") return html`<${Trouble} problem=${list.problem} />`;
+  // Whichever is answered first says it, for all of the view.
+  const unknown = [list.problem, profile.problem].find((each) => each?.code === "unknown_user");
+  if (unknown) return html`<${Trouble} problem=${unknown} />`;
   return html`<div class="person">
     <aside aria-label=${`About ${user}`}>
       <${Panel} title="Steer" open=${true}>
