@@ -1,18 +1,42 @@
 """Training jobs: what can be asked for, and how far one is."""
 
+import math
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
 from fastapi import Path
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
+from pydantic_core import PydanticCustomError
 
 from app.schemas.strict import StrictBody
 from app.stored_operations import JobRequest, JobRow
 
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")]
 SettingName = Annotated[str, StringConstraints(pattern=r"^[a-z_]+(\.[a-z_]+)*$", max_length=100)]
-SettingValue = bool | int | Annotated[float, Field(allow_inf_nan=False)] | Annotated[str, Field(max_length=200)] | None
+_LARGEST = 2**53  # beyond it, JSON readers that hold numbers as floats read other integers
+
+
+def _settable(value: object) -> object:
+    """Tell what no setting can be as one error; a union alone would tell one for each of its types."""
+    fits = value is None or isinstance(value, bool | float) or (isinstance(value, int) and abs(value) <= _LARGEST)
+    fits = fits or (isinstance(value, str) and len(value) <= 200)
+    if not fits or (isinstance(value, float) and not math.isfinite(value)):
+        raise PydanticCustomError(
+            "setting",
+            "Expected true or false, a finite number, of integers within 2^53, text of up to 200 characters, or null.",
+        )
+    return value
+
+
+SettingValue = Annotated[
+    bool
+    | Annotated[int, Field(ge=-_LARGEST, le=_LARGEST)]
+    | Annotated[float, Field(allow_inf_nan=False)]
+    | Annotated[str, Field(max_length=200)]
+    | None,
+    BeforeValidator(_settable),
+]
 Metrics = dict[str, float | None]
 JobId = Annotated[str, Path(description="The job's id, as the call that started it gave it.", max_length=100)]
 
