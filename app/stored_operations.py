@@ -66,7 +66,10 @@ class ServingRows(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class JobRequest:
-    """What a training job is to do. `max_drop` is the share of a metric that a new release may lose."""
+    """What a training job is to do. `max_drop` is the share of a metric that a new release may lose.
+
+    `refit` says whether the release is of a last training on the validation rows, too; None: as the active release is.
+    """
 
     dataset: str | None
     preset: str
@@ -74,6 +77,7 @@ class JobRequest:
     settings: Mapping[str, Any] = field(default_factory=dict)
     activate: bool = False
     max_drop: float = 0.05
+    refit: bool | None = None
 
     @property
     def data(self) -> str:

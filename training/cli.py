@@ -3,6 +3,8 @@
 Every error that a person can cause ends with one clear message and exit code 2, never a traceback.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -41,11 +43,14 @@ from training.presets import SystemRecipe, load_recipe
 from training.progress import FileObserver, Observers, RichObserver, Silent, Stages
 from training.refit import check_same_data, refit_config
 from training.release import calibration_rows, make_release
-from training.trainer import train
+from training.trainer import Observer, train
 
 ShardOption = Annotated[
     bool,
     typer.Option("--shard-tables", help="Under torchrun: each process holds a part of the users, items and entities."),
+]
+ProgressOption = Annotated[
+    Path | None, typer.Option(help="A JSON file to keep up to date with how far the run is, for others to read.")
 ]
 
 RELEASE_STAGES = 4
@@ -93,9 +98,7 @@ def train_command(
         ),
     ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --out after a stop or kill.")] = False,
-    progress: Annotated[
-        Path | None, typer.Option(help="A JSON file to keep up to date with how far the run is, for others to read.")
-    ] = None,
+    progress: ProgressOption = None,
     shard_tables: ShardOption = False,
     with_report: ReportOption = True,
 ) -> None:
@@ -112,12 +115,9 @@ def train_command(
                 _note_cold_start(recipe, warm_starts or [])
                 for path in warm_starts or []:
                     _note_other_data(path, dataset)
-            with RichObserver(recipe.config.epochs) if processes.leads else Silent() as observer:
-                told = Observers(
-                    observer, *([FileObserver(progress, recipe.config.epochs)] if progress and processes.leads else [])
-                )
+            with _shown(recipe.config.epochs, progress, processes) as observer:
                 here = processes.device(choose_device(device))
-                given = recipe.config, dataset, run, here, told, resume, warm_starts or []
+                given = recipe.config, dataset, run, here, observer, resume, warm_starts or []
                 result = train(*given, processes, shard_tables)
         if processes.leads:
             say(f"best epoch {result.best_epoch} of {len(result.history)}: {result.checkpoint}")
@@ -139,6 +139,7 @@ def refit_command(
         bool, typer.Option(help="Learn from the validation facts, too; `release` then needs --probabilities-of.")
     ] = True,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --out after a stop or kill.")] = False,
+    progress: ProgressOption = None,
     shard_tables: ShardOption = False,
     with_report: ReportOption = True,
 ) -> None:
@@ -152,7 +153,7 @@ def refit_command(
             if processes.leads:
                 for path in warm_starts or []:
                     _note_other_data(path, dataset)
-            with RichObserver(config.stop_epoch or config.epochs) if processes.leads else Silent() as observer:
+            with _shown(config.stop_epoch or config.epochs, progress, processes) as observer:
                 here = processes.device(choose_device(device))
                 given = config, dataset, run, here, observer, resume, warm_starts or []
                 result = train(*given, processes, shard_tables)
@@ -193,6 +194,16 @@ def release_command(
     say(f"release {path.name}")
     if audited:
         audit_command(data, path, threads=threads)
+
+
+@contextmanager
+def _shown(epochs: int, file: Path | None, processes: Processes) -> Iterator[Observer]:
+    """Show a run of `epochs` on the terminal, and in `file` if there is one; the other processes say nothing."""
+    if not processes.leads:
+        yield Silent()
+        return
+    with RichObserver(epochs) as terminal:
+        yield terminal if file is None else Observers(terminal, FileObserver(file, epochs))
 
 
 def _loaded(data: Path, processes: Processes, config: TrainingConfig) -> tuple[Dataset | None, IndexedDataset]:

@@ -33,7 +33,7 @@ class JobRepository:
             "job_id": job_id,
             "data": request.data,
             "cause": cause,
-            "request": asdict(request),
+            "request": _stored(request),
             "events": events,
             "created_at": datetime.now(UTC),
         }
@@ -129,6 +129,12 @@ class QueueRepository:
     @staticmethod
     def _own(job_id: str, token: str) -> tuple[Any, ...]:
         return (TrainingJob.job_id == job_id, TrainingJob.claim == token, TrainingJob.state == "running")
+
+
+def _stored(request: JobRequest) -> dict[str, Any]:
+    """Give a request as JSON; what it leaves open is left out, so that workers of an older version read it."""
+    values = asdict(request)
+    return values if values["refit"] is not None else {name: values[name] for name in values if name != "refit"}
 
 
 def _job(row: Any) -> JobRow:

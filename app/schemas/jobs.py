@@ -70,6 +70,11 @@ class JobOrder(StrictBody):
     max_drop: float = Field(
         0.05, ge=0, le=1, allow_inf_nan=False, description="The share of a figure that the release may lose, 0 to 1."
     )
+    refit: bool | None = Field(
+        None,
+        description="Whether the release is of a last training, on the validation rows, too. Left out: as the active "
+        "release is, so that figures compare.",
+    )
 
     def request(self) -> JobRequest:
         """Say what is asked for, without HTTP."""
@@ -90,14 +95,17 @@ class ProgressBody(BaseModel):
     """How far a job is."""
 
     stage: str = Field(
-        description="`snapshot`, `training`, `release`, `audit`, `gate` or `activation`.", examples=["training"]
+        description="`snapshot`, `training`, `refit`, `release`, `audit`, `gate` or `activation`.",
+        examples=["training"],
     )
-    epoch: int = Field(description="The epoch under way, from 1; 0 before the first.")
+    epoch: int = Field(description="The epoch under way, from 1; 0 before the first. A refit has epochs of its own.")
     epochs: int | None = Field(description="The last epoch, if training does not stop early; null before it began.")
     step: int = Field(description="Steps done of this epoch.")
     steps: int | None = Field(description="Steps of an epoch; null before the first.")
     seconds: float = Field(description="Time spent in finished epochs.")
-    history: list[EpochBody] = Field(description="The finished epochs; empty in lists of jobs.")
+    history: list[EpochBody] = Field(
+        description="The finished epochs of the training that validation chose from; empty in lists of jobs."
+    )
 
 
 class GateCheckBody(BaseModel):
@@ -117,6 +125,11 @@ class GateBody(BaseModel):
     passed: bool = Field(description="Whether every check passed.")
     against: str | None = Field(description="The active release; null if none was.")
     same_data: bool | None = Field(description="Whether both were measured on the same rows; null if none was active.")
+    same_splits: bool | None = Field(
+        None,
+        description="Whether both learnt from the same splits: a refit learnt from validation, too, and has higher "
+        "figures for it. Null if none was active, or the job is an older one.",
+    )
     checks: list[GateCheckBody] = Field(description="One for each figure that decides.")
 
 
@@ -124,8 +137,8 @@ class JobErrorBody(BaseModel):
     """Why a job failed."""
 
     code: str = Field(
-        description="`unknown_dataset`, `nothing_to_train`, `training_refused`, `training_failed`, `release_refused`, "
-        "`release_failed`, `audit_failed`, `killed`, `gave_up` or `internal_error`."
+        description="`unknown_dataset`, `nothing_to_train`, `training_refused`, `training_failed`, `refit_refused`, "
+        "`refit_failed`, `release_refused`, `release_failed`, `audit_failed`, `killed`, `gave_up` or `internal_error`."
     )
     message: str = Field(description="In words, for people; no trace.")
     exit_code: int | None = Field(description="Of the process that failed; negative for a signal; null if none did.")
@@ -160,7 +173,8 @@ class JobBody(BaseModel):
             job_id=job.job_id,
             state=job.state,
             cause=job.cause,
-            order=JobOrder.model_validate({name: getattr(job.request, name) for name in JobOrder.model_fields}),
+            # It was checked when it came, by the rules of then.
+            order=JobOrder.model_construct(**{name: getattr(job.request, name) for name in JobOrder.model_fields}),
             cancel_requested=job.cancel_requested,
             attempts=job.attempts,
             created_at=job.created_at,

@@ -49,10 +49,15 @@ class Check:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """The checks, and whether all passed. `same_data` is None where nothing was active."""
+    """The checks, and whether all passed.
+
+    `same_data` says whether both were measured on the same rows, `same_splits` whether both learnt from validation, or
+    neither; None where nothing was active.
+    """
 
     against: str | None
     same_data: bool | None
+    same_splits: bool | None
     checks: tuple[Check, ...]
 
     @property
@@ -69,7 +74,8 @@ class Verdict:
     def values(self) -> dict[str, Any]:
         """Give it as JSON."""
         checks = [{name: getattr(check, name) for name in Check.__slots__} for check in self.checks]
-        return {"passed": self.passed, "against": self.against, "same_data": self.same_data, "checks": checks}
+        same = {"same_data": self.same_data, "same_splits": self.same_splits}
+        return {"passed": self.passed, "against": self.against, **same, "checks": checks}
 
 
 def judge(release: ReleaseInfo, active: ReleaseInfo | None, max_drop: float, audited: bool = False) -> Verdict:
@@ -86,9 +92,10 @@ def judge(release: ReleaseInfo, active: ReleaseInfo | None, max_drop: float, aud
     ]
     checks += [*_recall(release), *_reasons(release, audited)]
     if active is None:
-        return Verdict(None, None, tuple(checks))
+        return Verdict(None, None, None, tuple(checks))
     same = _hash(release) is not None and _hash(release) == _hash(active)
-    return Verdict(active.release_id, same, tuple(checks))
+    same_splits = release.extra.get("refit") == active.extra.get("refit")
+    return Verdict(active.release_id, same, same_splits, tuple(checks))
 
 
 def _check(metric: str, value: float | None, active: float | None, max_drop: float) -> Check:

@@ -1,4 +1,4 @@
-"""One training job from its row to its outcome: snapshot, training, release, gate, activation.
+"""One training job from its row to its outcome: snapshot, training, perhaps a refit, release, gate, activation.
 
 Each step looks first whether it was done already: a job that is taken over goes on where the one before it stopped.
 """
@@ -62,6 +62,7 @@ class TrainingRun:
         self._tools = tools
         self._path = tools.settings.jobs_dir / job.job_id
         self._progress_file = self._path / "progress.json"
+        self._refit_file = self._path / "refit.json"
         self._stage = "snapshot"
         self._told: dict[str, Any] | None = None
         self._ending: JobState | None = None
@@ -88,15 +89,15 @@ class TrainingRun:
             dataset = await self._dataset()
             await self._enter("training")
             checkpoint = await self._train(folder, dataset)
+            refit = await self._refit(folder, dataset, checkpoint)
             await self._enter("release")
-            release_id = await self._release(folder, dataset, checkpoint)
+            release_id = await self._release(folder, dataset, checkpoint, refit)
             if self._tools.settings.audit_pairs:
                 await self._enter("audit")
                 await self._audit(folder, dataset, release_id)
         await self._enter("gate")
         audited = self._tools.settings.audit_pairs > 0
-        infos = {info.release_id: info for info in await to_thread.run_sync(self._tools.store.list)}
-        active = await ReleaseRepository(self._tools.database).active()
+        infos, active = await self._releases()
         verdict = judge(infos[release_id], infos.get(active or ""), self._job.request.max_drop, audited)
         outcome: dict[str, Any] = {"release_id": release_id, "gate": verdict.values(), "activated": False}
         if self._job.request.activate:
@@ -104,6 +105,11 @@ class TrainingRun:
             reason = await self._activate(infos[release_id], verdict)
             outcome |= {"activated": reason is None, "not_activated": reason}
         return outcome
+
+    async def _releases(self) -> tuple[Mapping[str, ReleaseInfo], str | None]:
+        """Give all releases by their ids, and which one is active."""
+        infos = {info.release_id: info for info in await to_thread.run_sync(self._tools.store.list)}
+        return infos, await ReleaseRepository(self._tools.database).active()
 
     async def _dataset(self) -> Path:
         """Give the directory to train on; for the database, write it."""
@@ -137,11 +143,33 @@ class TrainingRun:
         await self._command(folder, arguments, "training")
         return checkpoint
 
-    async def _release(self, folder: Folder, dataset: Path, checkpoint: Path) -> str:
+    async def _refit(self, folder: Folder, dataset: Path, chosen: Path) -> Path | None:
+        """Train what validation chose once more, on the validation rows, too; None if that is not wanted."""
+        infos, active = await self._releases()
+        serving = infos[active].extra.get("refit") if active is not None and active in infos else None
+        wanted = serving is not None if self._job.request.refit is None else self._job.request.refit
+        if not wanted:
+            return None
+        await self._enter("refit")
+        out = (self._path / "refit").resolve()
+        checkpoint = out / "checkpoint"
+        if not checkpoint.is_dir():
+            arguments = ["refit", "--data", str(dataset), "--checkpoint", str(chosen), "--out", str(out), "--no-report"]
+            # As the active release is, where that is one: its figures are what this one is held against.
+            arguments += ["--no-facts"] if serving == "interactions" else []
+            arguments += ["--progress", str(self._refit_file.resolve())]
+            arguments += ["--resume"] if (out / "state.safetensors").is_file() else []
+            await self._command(folder, arguments, "refit")
+        return checkpoint
+
+    async def _release(self, folder: Folder, dataset: Path, chosen: Path, refit: Path | None) -> str:
         releases = releases_of(self._tools.settings.releases_dir, self._job.tenant_id).resolve()
         release_id = f"{self._name()[:50]}-{self._job.created_at.astimezone(UTC):%Y%m%dT%H%M%SZ}-{self._job.job_id[:8]}"
         if not (releases / release_id).is_dir():
-            arguments = ["release", "--data", str(dataset), "--checkpoint", str(checkpoint)]
+            made_of = ["--checkpoint", str(refit or chosen)]
+            # A refit learnt the facts on which probabilities are fitted.
+            made_of += ["--probabilities-of", str(chosen)] if refit is not None else []
+            arguments = ["release", "--data", str(dataset), *made_of]
             await self._command(folder, [*arguments, "--releases", str(releases), "--id", release_id], "release")
         return release_id
 
@@ -198,6 +226,8 @@ class TrainingRun:
     async def _beat(self) -> bool:
         """Keep the job and tell how far it is; False if it is to end, as `_ending` says."""
         progress = {"stage": self._stage, **_read(self._progress_file)}
+        if self._stage == "refit":
+            progress |= {name: value for name, value in _read(self._refit_file).items() if name != "history"}
         news = None if progress == self._told else progress
         beat = await self._tools.queue.beat(
             self._job.job_id, self._tools.token, self._tools.settings.job_lease_seconds, news

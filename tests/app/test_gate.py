@@ -57,6 +57,17 @@ def test_it_is_told_whether_the_rows_were_the_same() -> None:
     assert judge(release(0.5), None, 0).same_data is None
 
 
+def test_it_is_told_whether_both_learnt_from_the_same_splits() -> None:
+    def learnt(refit: str | None) -> ReleaseInfo:
+        return replace(release(0.5), extra={"dataset_hash": "d", "refit": refit})
+
+    assert judge(learnt("all"), learnt("all"), 0).same_splits is True
+    assert judge(learnt(None), release(0.5), 0).same_splits is True  # releases of before it was kept say nothing
+    assert judge(learnt(None), learnt("all"), 0).same_splits is False
+    assert judge(learnt("all"), learnt("interactions"), 0).same_splits is False
+    assert judge(learnt("all"), None, 0).same_splits is None
+
+
 def indexed(recall: Any, **audit: Any) -> ReleaseInfo:
     """A good release whose index finds so much, with what its audit found."""
     return replace(release(0.5), extra={"dataset_hash": "d", "index": {"recall": recall}, **audit})

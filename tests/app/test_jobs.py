@@ -38,11 +38,15 @@ async def test_a_job_is_queued_as_asked_for_and_listed(client: httpx.AsyncClient
         "settings": {"epochs": 3, "model.norm": "l1"},
         "activate": False,
         "max_drop": 0.05,
+        "refit": None,
     }
+    refit = (await post(client, dataset="books", refit=True)).json()
+    assert refit["order"]["refit"] is True
+    assert (await client.post(f"/training-jobs/{refit['job_id']}/cancel")).json()["order"] == refit["order"]
     other = (await post(client, dataset="films")).json()
     assert (await client.get(f"/training-jobs/{job['job_id']}")).json() == job
     listed = (await client.get("/training-jobs")).json()["jobs"]
-    assert [each["job_id"] for each in listed] == [other["job_id"], job["job_id"]]
+    assert [each["job_id"] for each in listed] == [other["job_id"], refit["job_id"], job["job_id"]]
     assert len((await client.get("/training-jobs?limit=1")).json()["jobs"]) == 1
     unknown = await client.get("/training-jobs/none")
     assert (unknown.status_code, unknown.json()["code"]) == (404, "unknown_job")

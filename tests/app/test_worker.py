@@ -1,6 +1,7 @@
 """The worker with real training processes: from rows to an active release; cancelled, killed, resumed, refused."""
 
 import asyncio
+import json
 import os
 import signal
 import subprocess
@@ -102,6 +103,42 @@ async def test_from_the_database_to_an_active_release(backend: Backend, stored: 
     checked = {check["metric"] for check in job.outcome["gate"]["checks"]}
     assert checked >= {"recommendation.f1", "completion.hits", "index.recall", "audit.pairs", "audit.stable"}
     # Nothing of the snapshot, which names people, is left.
+    assert list((tmp_path / "jobs").iterdir()) == []
+
+
+async def test_a_job_refits_where_it_is_asked_to_and_else_as_the_active_release_was(
+    sqlite: Backend, tmp_path: Path
+) -> None:
+    from dataclasses import replace
+
+    from tests.app.memory_release import MemoryStore
+
+    database, settings = Database(sqlite.database_url), settings_of(sqlite, tmp_path)
+    await world.store(database, films())
+    partly = world.release("partly")
+    partly.info = replace(partly.info, extra={**partly.info.extra, "refit": "interactions"})
+    made = FileReleaseStore(settings.releases_dir)
+
+    class Both(MemoryStore):
+        def list(self) -> Any:
+            return [*super().list(), *made.list()]
+
+    worker, told = Worker(settings, database, Both({"partly": partly})), []
+    for asked, active in ((True, None), (None, "partly"), (False, "partly")):
+        if active is not None:
+            await ReleaseRepository(database).activate(active)
+        await order(database, f"{asked}", refit=asked)
+        await worker.work_once(asyncio.Event())
+        job = await job_of(database, f"{asked}")
+        assert job.state == "succeeded", job.outcome
+        assert job.outcome is not None
+        assert job.request.refit is asked
+        (info,) = (info for info in made.list() if info.release_id == job.outcome["release_id"])
+        told.append((info.extra["refit"], job.outcome["gate"]["same_splits"]))
+        # The epochs that are told stay those that validation chose from.
+        assert all(record["valid"] for record in (job.progress or {})["history"])
+    await database.close()
+    assert told == [("all", None), ("interactions", True), (None, False)]
     assert list((tmp_path / "jobs").iterdir()) == []
 
 
@@ -252,6 +289,46 @@ async def test_c105_a_killed_worker_leaves_its_job_to_the_next_which_goes_on_whe
     assert [record["epoch"] for record in (job.progress or {})["history"]] == list(range(1, 61))
     assert before < 60
     assert not any(is_alive(pid) for pid in orphans)
+
+
+@pytest.mark.slow
+async def test_a_worker_that_is_killed_in_a_refit_leaves_the_chosen_checkpoint_and_the_epochs_of_the_refit(
+    sqlite: Backend, tmp_path: Path
+) -> None:
+    database = Database(sqlite.database_url)
+    await world.store(database, films())
+    # Validated at its end alone, the training is best there, and the refit has as many epochs.
+    await order(database, settings=LONG | {"epochs": 200, "validation.every": 200}, refit=True)
+
+    async def refits() -> bool:
+        progress = (await job_of(database)).progress or {}
+        return progress.get("stage") == "refit" and 3 < progress["epoch"] < 150
+
+    async with worker_process(sqlite, tmp_path) as first:
+        await patiently(refits)
+        first.send_signal(signal.SIGKILL)
+        first.wait()
+    chosen = tmp_path / "jobs" / "job" / "run" / "checkpoint"
+    written = {file.name: file.stat().st_mtime_ns for file in chosen.iterdir()}
+    begun = [json.loads((tmp_path / "jobs" / "job" / "refit.json").read_text())["history"][0]]
+    async with worker_process(sqlite, tmp_path):
+
+        async def refits_on() -> bool:
+            progress = (await job_of(database)).progress or {}
+            return (await job_of(database)).attempts == 2 and progress.get("stage") == "refit" and progress["epoch"] > 3
+
+        await patiently(refits_on)
+        assert {file.name: file.stat().st_mtime_ns for file in chosen.iterdir()} == written
+        begun.append(json.loads((tmp_path / "jobs" / "job" / "refit.json").read_text())["history"][0])
+        assert begun[0] == begun[1], "the first epoch of the refit was trained once, with its seconds"
+
+        async def ended() -> bool:
+            return (await job_of(database)).state not in ("queued", "running")
+
+        await patiently(ended)
+    job = await job_of(database)
+    await database.close()
+    assert (job.state, job.attempts) == ("succeeded", 2), job.outcome
 
 
 async def test_cancelling_ends_the_training_process_and_leaves_no_release(

@@ -73,6 +73,7 @@ def start_job(
     settings: Mapping[str, Any] | None = None,
     activate: bool | None = None,
     max_drop: float | None = None,
+    refit: bool | None = None,
 ) -> Call[Job]:
     """Queue a training job. Sent once only: a second one is a job of its own, or a conflict."""
     body = {
@@ -82,6 +83,7 @@ def start_job(
         "settings": settings,
         "activate": activate,
         "max_drop": max_drop,
+        "refit": refit,
     }
     return Call("POST", "/training-jobs", answer(Job), body=given(body), repeatable=False)
 

@@ -93,6 +93,7 @@ class JobOrder(BaseModel):
     settings: dict[str, Any] | None = None
     activate: bool = False
     max_drop: float | None = None
+    refit: bool | None = None
 
 
 class Epoch(BaseModel):
@@ -134,6 +135,7 @@ class Gate(BaseModel):
     passed: bool
     against: str | None
     same_data: bool | None
+    same_splits: bool | None = None
     checks: list[GateCheck]
 
 
