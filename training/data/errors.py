@@ -14,6 +14,7 @@ DatasetError
     TargetExists(path, reason)
     Unwritable(file, column, text)
     BadOption(option, reason)
+    TooManyShards(wanted, users)
 """
 
 from collections.abc import Mapping, Sequence
@@ -123,6 +124,16 @@ class InvalidDataset(DatasetError):
     def __init__(self, path: Path, reason: str) -> None:
         self.path, self.reason = path, reason
         super().__init__(f"{path} is not a usable data set: {reason}")
+
+
+class TooManyShards(DatasetError):
+    """More shards of users are wanted than there are users."""
+
+    def __init__(self, wanted: int, users: int) -> None:
+        self.wanted, self.users = wanted, users
+        super().__init__(
+            f"data_shards: {wanted:,} shards are wanted of {users:,} users; expected at most one for each user"
+        )
 
 
 class TargetExists(DatasetError):

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from training.data.errors import TooManyShards
+
 
 @dataclass(frozen=True)
 class UserShards:
@@ -22,7 +24,12 @@ class UserShards:
 
         >>> UserShards.cut(np.array([3, 1, 2, 2, 4]), 2, range(2)).edges
         array([0, 3, 5])
+
+        Raises:
+            TooManyShards: some could not have a user.
         """
+        if n_shards > max(1, len(counts)):
+            raise TooManyShards(n_shards, len(counts))
         before = np.concatenate([[0], np.cumsum(counts)])
         wanted = before[-1] * np.arange(n_shards + 1) / n_shards
         edges = np.searchsorted(before, wanted).astype(np.int64)
