@@ -133,8 +133,7 @@ class QueueRepository:
 
 def _stored(request: JobRequest) -> dict[str, Any]:
     """Give a request as JSON; what it leaves open is left out, so that workers of an older version read it."""
-    values = asdict(request)
-    return values if values["refit"] is not None else {name: values[name] for name in values if name != "refit"}
+    return {name: value for name, value in asdict(request).items() if (name, value) != ("refit", None)}
 
 
 def _job(row: Any) -> JobRow:

@@ -15,13 +15,23 @@ from app.stored_operations import JobRequest, JobRow
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")]
 SettingName = Annotated[str, StringConstraints(pattern=r"^[a-z_]+(\.[a-z_]+)*$", max_length=100)]
 _LARGEST = 2**53  # beyond it, JSON readers that hold numbers as floats read other integers
+_LONGEST = 200
 
 
 def _settable(value: object) -> object:
     """Tell what no setting can be as one error; a union alone would tell one for each of its types."""
-    fits = value is None or isinstance(value, bool | float) or (isinstance(value, int) and abs(value) <= _LARGEST)
-    fits = fits or (isinstance(value, str) and len(value) <= 200)
-    if not fits or (isinstance(value, float) and not math.isfinite(value)):
+    match value:
+        case None | bool():
+            fits = True
+        case int():  # the union would take a larger one as a float
+            fits = abs(value) <= _LARGEST
+        case float():
+            fits = math.isfinite(value)
+        case str():
+            fits = len(value) <= _LONGEST
+        case _:
+            fits = False
+    if not fits:
         raise PydanticCustomError(
             "setting",
             "Expected true or false, a finite number, of integers within 2^53, text of up to 200 characters, or null.",
@@ -33,7 +43,7 @@ SettingValue = Annotated[
     bool
     | Annotated[int, Field(ge=-_LARGEST, le=_LARGEST)]
     | Annotated[float, Field(allow_inf_nan=False)]
-    | Annotated[str, Field(max_length=200)]
+    | Annotated[str, Field(max_length=_LONGEST)]
     | None,
     BeforeValidator(_settable),
 ]

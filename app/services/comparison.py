@@ -125,10 +125,15 @@ def figures(metrics: Mapping[str, Any]) -> dict[str, float]:
     return flat
 
 
+def same_splits(release: ReleaseInfo, against: ReleaseInfo) -> bool:
+    """Tell whether two releases learnt from the same splits: a refit learnt from validation rows, too."""
+    return bool(release.extra.get("refit") == against.extra.get("refit"))
+
+
 def _caveats(release: ReleaseInfo, against: ReleaseInfo) -> Iterator[str]:
     if release.extra.get("dataset_hash") != against.extra.get("dataset_hash"):
         yield "other_data"
-    if release.extra.get("refit") != against.extra.get("refit"):
+    if not same_splits(release, against):
         yield "other_refit"
     for name in ("protocol", "split", "top_n"):
         if release.metrics.get(name) != against.metrics.get(name):

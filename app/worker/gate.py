@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from app.ports import ReleaseInfo
-from app.services.comparison import figures, finite
+from app.services.comparison import figures, finite, same_splits
 
 DECISIVE = ("recommendation.f1", "recommendation.ndcg", "completion.hits", "completion.mrr")
 """One figure of each task for the first N, one for their order; higher is better in all."""
@@ -51,8 +51,8 @@ class Check:
 class Verdict:
     """The checks, and whether all passed.
 
-    `same_data` says whether both were measured on the same rows, `same_splits` whether both learnt from validation, or
-    neither; None where nothing was active.
+    `same_data` says whether both were measured on the same rows, `same_splits` whether both learnt from the same
+    splits. Both are None where nothing was active.
     """
 
     against: str | None
@@ -94,8 +94,7 @@ def judge(release: ReleaseInfo, active: ReleaseInfo | None, max_drop: float, aud
     if active is None:
         return Verdict(None, None, None, tuple(checks))
     same = _hash(release) is not None and _hash(release) == _hash(active)
-    same_splits = release.extra.get("refit") == active.extra.get("refit")
-    return Verdict(active.release_id, same, same_splits, tuple(checks))
+    return Verdict(active.release_id, same, same_splits(release, active), tuple(checks))
 
 
 def _check(metric: str, value: float | None, active: float | None, max_drop: float) -> Check:

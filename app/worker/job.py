@@ -61,8 +61,8 @@ class TrainingRun:
         self._job = job
         self._tools = tools
         self._path = tools.settings.jobs_dir / job.job_id
-        self._progress_file = self._path / "progress.json"
-        self._refit_file = self._path / "refit.json"
+        self._progress_file = self._path.resolve() / "progress.json"
+        self._refit_file = self._path.resolve() / "refit.json"
         self._stage = "snapshot"
         self._told: dict[str, Any] | None = None
         self._ending: JobState | None = None
@@ -128,20 +128,12 @@ class TrainingRun:
         return target.resolve()
 
     async def _train(self, folder: Folder, dataset: Path) -> Path:
-        request, out = self._job.request, (self._path / "run").resolve()
-        checkpoint = out / "checkpoint"
-        if checkpoint.is_dir():
-            return checkpoint
-        arguments = ["train", "--data", str(dataset), "--out", str(out), "--preset", request.preset]
-        arguments.append("--no-report")  # the run is removed after its release
+        request = self._job.request
+        arguments = ["train", "--data", str(dataset), "--preset", request.preset]
         arguments += ["--system", request.system] if request.system is not None else []
         for name, value in request.settings.items():
             arguments += ["--set", f"{name}={json.dumps(value)}"]
-        arguments += ["--progress", str(self._progress_file.resolve())]
-        if (out / "state.safetensors").is_file():
-            arguments.append("--resume")
-        await self._command(folder, arguments, "training")
-        return checkpoint
+        return await self._run(folder, arguments, "run", self._progress_file)
 
     async def _refit(self, folder: Folder, dataset: Path, chosen: Path) -> Path | None:
         """Train what validation chose once more, on the validation rows, too; None if that is not wanted."""
@@ -151,15 +143,20 @@ class TrainingRun:
         if not wanted:
             return None
         await self._enter("refit")
-        out = (self._path / "refit").resolve()
+        arguments = ["refit", "--data", str(dataset), "--checkpoint", str(chosen)]
+        # As the active release is, where that is one: its figures are what this one is held against.
+        arguments += ["--no-facts"] if serving == "interactions" else []
+        return await self._run(folder, arguments, "refit", self._refit_file)
+
+    async def _run(self, folder: Folder, arguments: Sequence[str], out_name: str, progress: Path) -> Path:
+        """Train in a folder of the job, or go on from what stands there; gives the checkpoint."""
+        out = (self._path / out_name).resolve()
         checkpoint = out / "checkpoint"
         if not checkpoint.is_dir():
-            arguments = ["refit", "--data", str(dataset), "--checkpoint", str(chosen), "--out", str(out), "--no-report"]
-            # As the active release is, where that is one: its figures are what this one is held against.
-            arguments += ["--no-facts"] if serving == "interactions" else []
-            arguments += ["--progress", str(self._refit_file.resolve())]
-            arguments += ["--resume"] if (out / "state.safetensors").is_file() else []
-            await self._command(folder, arguments, "refit")
+            # Without a report: the run is removed after its release.
+            more = ["--out", str(out), "--no-report", "--progress", str(progress)]
+            more += ["--resume"] if (out / "state.safetensors").is_file() else []
+            await self._command(folder, [*arguments, *more], self._stage)
         return checkpoint
 
     async def _release(self, folder: Folder, dataset: Path, chosen: Path, refit: Path | None) -> str:

@@ -25,6 +25,7 @@ from app.worker.process import Folder, message_of, run
 from app.worker.snapshot import SnapshotReader
 from tests.app import world
 from tests.app.conftest import Backend, eventually
+from tests.app.memory_release import MemoryRelease, MemoryStore
 
 pytestmark = pytest.mark.anyio
 ROOT = Path(__file__).parents[2]
@@ -65,6 +66,16 @@ def settings_of(backend: Backend, folder: Path, **changes: Any) -> Settings:
     folders = {"releases_dir": folder / "releases", "jobs_dir": folder / "jobs", "datasets_dir": folder / "datasets"}
     quick = {"job_poll_seconds": 0.1, "job_beat_seconds": 0.1, "job_lease_seconds": 30, "job_threads": 1}
     return backend.settings(**(folders | quick | changes))
+
+
+def beside(release: MemoryRelease, files: FileReleaseStore) -> MemoryStore:
+    """A store with one release that lives in memory, and those that jobs made."""
+
+    class Both(MemoryStore):
+        def list(self) -> Any:
+            return [*super().list(), *files.list()]
+
+    return Both({release.info.release_id: release})
 
 
 async def order(database: Database, job_id: str = "job", **request: Any) -> JobRequest:
@@ -111,19 +122,13 @@ async def test_a_job_refits_where_it_is_asked_to_and_else_as_the_active_release_
 ) -> None:
     from dataclasses import replace
 
-    from tests.app.memory_release import MemoryStore
-
     database, settings = Database(sqlite.database_url), settings_of(sqlite, tmp_path)
     await world.store(database, films())
     partly = world.release("partly")
     partly.info = replace(partly.info, extra={**partly.info.extra, "refit": "interactions"})
     made = FileReleaseStore(settings.releases_dir)
 
-    class Both(MemoryStore):
-        def list(self) -> Any:
-            return [*super().list(), *made.list()]
-
-    worker, told = Worker(settings, database, Both({"partly": partly})), []
+    worker, told = Worker(settings, database, beside(partly, made)), []
     for asked, active in ((True, None), (None, "partly"), (False, "partly")):
         if active is not None:
             await ReleaseRepository(database).activate(active)
@@ -192,18 +197,13 @@ async def test_a_worse_release_and_one_within_an_experiment_are_not_activated(sq
     from dataclasses import replace
 
     from app.db.serving import ServingRepository
-    from tests.app.memory_release import MemoryStore
 
     database, settings = Database(sqlite.database_url), settings_of(sqlite, tmp_path)
     await world.store(database, films())
     perfect = world.release("perfect")
     perfect.info = replace(perfect.info, metrics={"recommendation": {"f1": 1.0}})
 
-    class Both(MemoryStore):
-        def list(self) -> Any:
-            return [*super().list(), *FileReleaseStore(settings.releases_dir).list()]
-
-    worker = Worker(settings, database, Both({"perfect": perfect}))
+    worker = Worker(settings, database, beside(perfect, FileReleaseStore(settings.releases_dir)))
     await ReleaseRepository(database).activate("perfect")
     await order(database, "worse", activate=True)
     await worker.work_once(asyncio.Event())

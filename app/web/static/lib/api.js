@@ -11,7 +11,7 @@ export class Problem extends Error {
 }
 
 export const key = {
-  /** When it was last given or denied: that a call was refused which was asked before, opens no dialog again. */
+  /** When it was last given or denied: a call that was asked before, and is refused, asks for none again. */
   told: 0,
   get: () => sessionStorage.getItem(KEY),
   set(value) {
